@@ -1,0 +1,92 @@
+"""Shows an ingestion: progress on stderr while it runs, then a short, honest report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ingest.report import Progress, Report, Result
+from kag import console
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar on a terminal; elsewhere a line for each document that failed, and nothing else."""
+    if not sys.stderr.isatty():
+        yield _failure_line
+        return
+    with counter("documents") as advance:
+        done = 0
+
+        def show(result: Result, total: int) -> None:
+            nonlocal done
+            done += 1
+            _failure_line(result, total)
+            advance(done, total)
+
+        yield show
+
+
+def _failure_line(result: Result, _: int) -> None:
+    if result.state == "failed":
+        console.note(f"failed: {result.uri}: {result.reason}")
+
+
+@contextmanager
+def counter(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that counts things on a terminal's stderr; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def exit_code(report: Report) -> int:
+    """0 when all went through, 3 when some did, 1 when nothing did."""
+    if report.complete:
+        return 0
+    counts = report.counts()
+    return console.PARTIAL if counts["stored"] or counts["unchanged"] else console.FAILED
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report as JSON data."""
+    return {
+        **report.counts(),
+        "extractor": report.extractor,
+        "embedding_model": report.embedding_model,
+        "seconds": round(report.seconds, 3),
+        "documents": report.results,
+    }
+
+
+def as_text(report: Report) -> str:
+    """The report for a person."""
+    counts = report.counts()
+    states = ", ".join(f"{counts[s]} {s}" for s in ("stored", "unchanged", "skipped", "failed") if counts[s])
+    lines = [
+        f"{states or 'nothing'} in {report.seconds:.1f} s",
+        f"written: {counts['chunks']} passages, {counts['entities']} entities and {counts['relations']} "
+        "relations (per document; shared ones are one in the graph)",
+        f"extractor: {report.extractor}; embeddings: {report.embedding_model or 'none'}",
+    ]
+    if counts["dropped_quotes"]:
+        lines.append(f"dropped: {counts['dropped_quotes']} statements whose quote is not in the text")
+    lines += [f"failed: {r.uri}: {r.reason}" for r in report.failures]
+    lines += [
+        f"partly failed: {r.uri}: {len(r.failed_chunks)} passages: {r.failed_chunks[0][1]}"
+        for r in _partly(report)
+    ]
+    return "\n".join(lines)
+
+
+def _partly(report: Report) -> list[Result]:
+    return [r for r in report.results if r.state == "stored" and r.failed_chunks]

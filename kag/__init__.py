@@ -1,0 +1,146 @@
+"""KAG: documents in, a cited knowledge graph out; programs of modules over it, which can be trained.
+
+Public names are loaded when they are first used, so `import kag` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "Action": "kag.modules.action",
+    "And": "kag.modules.merging",
+    "Branch": "kag.modules.branch",
+    "ChainOfThought": "kag.modules.chain_of_thought",
+    "ChatMessage": "kag.data_models.chat",
+    "ChatMessages": "kag.data_models.chat",
+    "ChatRole": "kag.data_models.chat",
+    "Concat": "kag.modules.merging",
+    "DataModel": "kag.data_models.data_model",
+    "Decision": "kag.modules.decision",
+    "Embedding": "kag.data_models.common",
+    "EmbeddingModel": "kag.embedding_models",
+    "Embeddings": "kag.data_models.common",
+    "Entities": "kag.data_models.knowledge",
+    "Entity": "kag.data_models.knowledge",
+    "Evidence": "kag.retrievers.base",
+    "Generator": "kag.modules.generator",
+    "GraphRetriever": "kag.retrievers.graph",
+    "Identity": "kag.modules.identity",
+    "InMask": "kag.modules.masking",
+    "Input": "kag.modules.input",
+    "Instructions": "kag.data_models.trainable",
+    "JsonDataModel": "kag.data_models.json_data_model",
+    "KnowledgeBase": "kag.knowledge_bases.knowledge_base",
+    "KnowledgeGraph": "kag.data_models.knowledge",
+    "Lambda": "kag.modules.lambda_",
+    "LanguageModel": "kag.language_models",
+    "Module": "kag.module",
+    "MultiDecision": "kag.modules.multi_decision",
+    "Not": "kag.modules.merging",
+    "Or": "kag.modules.merging",
+    "OutMask": "kag.modules.masking",
+    "PassageRetriever": "kag.retrievers.passage",
+    "Prediction": "kag.data_models.trainable",
+    "Program": "kag.program",
+    "Relation": "kag.data_models.knowledge",
+    "Relations": "kag.data_models.knowledge",
+    "Score": "kag.data_models.common",
+    "Search": "kag.retrievers.base",
+    "SelfCritique": "kag.modules.self_critique",
+    "Sequential": "kag.sequential",
+    "SymbolicDataModel": "kag.data_models.symbolic",
+    "ToolCall": "kag.data_models.chat",
+    "Trainable": "kag.data_models.trainable",
+    "Variable": "kag.data_models.variable",
+    "Xor": "kag.modules.merging",
+    "clear_session": "kag.data_models.session",
+    "enable_logging": "kag.observability",
+    "enable_observability": "kag.observability",
+    "plot_graph": "kag.plotting",
+    "register_kag_serializable": "kag.registry",
+}
+_MODULES = ("errors", "ops", "saving", "testing", "utils")
+
+if TYPE_CHECKING:
+    from pydantic import Field as Field
+
+    from kag import errors as errors
+    from kag import ops as ops
+    from kag import saving as saving
+    from kag import testing as testing
+    from kag import utils as utils
+    from kag.data_models.chat import ChatMessage as ChatMessage
+    from kag.data_models.chat import ChatMessages as ChatMessages
+    from kag.data_models.chat import ChatRole as ChatRole
+    from kag.data_models.chat import ToolCall as ToolCall
+    from kag.data_models.common import Embedding as Embedding
+    from kag.data_models.common import Embeddings as Embeddings
+    from kag.data_models.common import Score as Score
+    from kag.data_models.data_model import DataModel as DataModel
+    from kag.data_models.json_data_model import JsonDataModel as JsonDataModel
+    from kag.data_models.knowledge import Entities as Entities
+    from kag.data_models.knowledge import Entity as Entity
+    from kag.data_models.knowledge import KnowledgeGraph as KnowledgeGraph
+    from kag.data_models.knowledge import Relation as Relation
+    from kag.data_models.knowledge import Relations as Relations
+    from kag.data_models.session import clear_session as clear_session
+    from kag.data_models.symbolic import SymbolicDataModel as SymbolicDataModel
+    from kag.data_models.trainable import Instructions as Instructions
+    from kag.data_models.trainable import Prediction as Prediction
+    from kag.data_models.trainable import Trainable as Trainable
+    from kag.data_models.variable import Variable as Variable
+    from kag.embedding_models import EmbeddingModel as EmbeddingModel
+    from kag.knowledge_bases.knowledge_base import KnowledgeBase as KnowledgeBase
+    from kag.language_models import LanguageModel as LanguageModel
+    from kag.module import Module as Module
+    from kag.modules.action import Action as Action
+    from kag.modules.branch import Branch as Branch
+    from kag.modules.chain_of_thought import ChainOfThought as ChainOfThought
+    from kag.modules.decision import Decision as Decision
+    from kag.modules.generator import Generator as Generator
+    from kag.modules.identity import Identity as Identity
+    from kag.modules.input import Input as Input
+    from kag.modules.lambda_ import Lambda as Lambda
+    from kag.modules.masking import InMask as InMask
+    from kag.modules.masking import OutMask as OutMask
+    from kag.modules.merging import And as And
+    from kag.modules.merging import Concat as Concat
+    from kag.modules.merging import Not as Not
+    from kag.modules.merging import Or as Or
+    from kag.modules.merging import Xor as Xor
+    from kag.modules.multi_decision import MultiDecision as MultiDecision
+    from kag.modules.self_critique import SelfCritique as SelfCritique
+    from kag.observability import enable_logging as enable_logging
+    from kag.observability import enable_observability as enable_observability
+    from kag.plotting import plot_graph as plot_graph
+    from kag.program import Program as Program
+    from kag.registry import register_kag_serializable as register_kag_serializable
+    from kag.retrievers.base import Evidence as Evidence
+    from kag.retrievers.base import Search as Search
+    from kag.retrievers.graph import GraphRetriever as GraphRetriever
+    from kag.retrievers.passage import PassageRetriever as PassageRetriever
+    from kag.sequential import Sequential as Sequential
+
+__all__ = ["Field", "__version__", *_NAMES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"kag.{name}")
+    if name == "Field":
+        from pydantic import Field
+
+        return Field
+    if name not in _NAMES:
+        raise AttributeError(f"module 'kag' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_NAMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,121 @@
+"""`kag entities show NAME`: an entity, its facts with their quotes, and where it is mentioned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kag import console
+from kag.errors import StoreNotFoundError
+
+if TYPE_CHECKING:
+    from kag.knowledge_bases.knowledge_base import KnowledgeBase
+    from kag.knowledge_bases.records import Entity, Relation
+    from kag.settings import Settings
+
+app = typer.Typer(help="Look at entities.", no_args_is_help=True)
+
+
+def register(parent: typer.Typer) -> None:
+    """Adds the commands."""
+    parent.add_typer(app, name="entities")
+
+
+@app.callback()
+def root() -> None:
+    """Keeps `show` a command of its own."""
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name, alias or id.", show_default=False)],
+    store: console.Store = None,
+    collection: console.Collection = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, help="Most facts and mentions.")
+    ] = 20,
+    as_json: console.AsJson = False,
+) -> None:
+    """Show an entity: other names, facts with their quotes, and the passages that mention it."""
+
+    async def work(base: KnowledgeBase, _: Settings) -> list[dict[str, Any]]:
+        return [await _data(base, entity, limit) for entity in await the_entities(base, name)]
+
+    found = console.with_store({"store": store, "collection": collection}, work)
+    console.emit({"entities": found}, None if as_json else "\n\n".join(_text(e) for e in found))
+
+
+async def the_entities(base: KnowledgeBase, name: str) -> list[Entity]:
+    """Finds the entities of a name, alias or id; homonyms all come.
+
+    Raises:
+        StoreNotFoundError: There is none; the message names the nearest.
+    """
+    from kag.knowledge_bases.base import TextSearch
+    from kag.knowledge_bases.records import Entity
+
+    by_id = (await base.store.get([name])).get(name)
+    if isinstance(by_id, Entity):
+        return [by_id]
+    found = (await base.store.lookup((base.collection,), [name])).get(name)
+    if found:
+        return found
+    near = await base.store.text_search(TextSearch(name, 5, (base.collection,), target="entity"))
+    records = (await base.store.get([item.id for item in near])).values()
+    names = ", ".join(r.name for r in records if isinstance(r, Entity))
+    hint = f" Nearest: {names}." if names else ""
+    raise StoreNotFoundError(f"No entity {name!r} in collection {base.collection!r}.{hint}")
+
+
+async def _data(base: KnowledgeBase, entity: Entity, limit: int) -> dict[str, Any]:
+    from kag.knowledge_bases.records import Chunk, Document
+    from kag.knowledge_bases.records import Entity as EntityRecord
+
+    around = await base.store.expand([entity.id], hops=1, limit=limit)
+    names = {e.id: e.name for e in around.entities} | {entity.id: entity.name}
+    mentions = await base.store.mentions(entity_ids=[entity.id])
+    ids = list(dict.fromkeys(m.chunk_id for m in mentions))[:limit]
+    chunks = [c for c in (await base.store.get(ids)).values() if isinstance(c, Chunk)]
+    documents = await base.store.get(sorted({c.document_id for c in chunks}))
+    whole = (await base.store.get([entity.id])).get(entity.id)
+    degree = whole.degree if isinstance(whole, EntityRecord) else len(mentions)
+    return {
+        "id": entity.id,
+        "name": entity.name,
+        "label": entity.label,
+        "aliases": entity.aliases,
+        "description": entity.description,
+        "degree": degree,
+        "facts": [_fact(r, names) for r in around.relations],
+        "more_facts": around.truncated,
+        "passages": [
+            {"id": c.id, "title": d.title, "uri": d.uri, "page": c.page, "span": [c.start, c.end]}
+            for c in chunks
+            if isinstance(d := documents.get(c.document_id), Document)
+        ],
+    }
+
+
+def _fact(relation: Relation, names: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": relation.id,
+        "subject": names.get(relation.subject_id, relation.subject_id),
+        "type": relation.type,
+        "object": names.get(relation.object_id, relation.object_id),
+        "support": relation.support,
+    }
+
+
+def _text(entity: dict[str, Any]) -> str:
+    aliases = f" (also {', '.join(entity['aliases'])})" if entity["aliases"] else ""
+    lines = [f"{entity['name']}{aliases} [{entity['label']}] {entity['id']}, in {entity['degree']} passages"]
+    lines += [entity["description"]] if entity["description"] else []
+    for fact in entity["facts"]:
+        lines.append(f"  {fact['subject']} —{fact['type']}→ {fact['object']}")
+        lines += [f"      “{' '.join(s.quote.split())}”" for s in fact["support"][:1]]
+    lines += ["  … and more facts (--limit)"] if entity["more_facts"] else []
+    for passage in entity["passages"]:
+        page = f", page {passage['page']}" if passage["page"] else ""
+        lines.append(f"  in {passage['title']} ({passage['uri']}{page})")
+    return "\n".join(lines)

@@ -1,0 +1,136 @@
+"""What all commands share: data on stdout, progress and errors on stderr, `--json`, and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from kag import settings
+from kag.errors import ConfigurationError, KagError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kag.knowledge_bases.knowledge_base import KnowledgeBase
+
+FAILED, USAGE, PARTIAL, INTERRUPTED = 1, 2, 3, 130
+T = TypeVar("T")
+
+Store = Annotated[
+    str | None,
+    typer.Option("--store", "-s", help="Folder or URI of the knowledge base.", show_default=".kag"),
+]
+Collection = Annotated[
+    str | None,
+    typer.Option("--collection", "-c", help="Namespace in the knowledge base.", show_default="default"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Language model, such as ollama/mistral.", show_default=False),
+]
+ApiBase = Annotated[
+    str | None, typer.Option("--api-base", help="URL of an OpenAI-compatible server.", show_default=False)
+]
+EmbeddingModel = Annotated[
+    str | None,
+    typer.Option("--embedding-model", help="Embedding model, such as wordllama.", show_default=False),
+]
+EmbeddingFolder = Annotated[
+    str | None,
+    typer.Option("--embedding-folder", help="Folder with an ONNX embedding model.", show_default=False),
+]
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """Runs a command's coroutine in an event loop of its own."""
+
+    async def main() -> T:
+        return await work()
+
+    return asyncio.run(main())
+
+
+def with_store(
+    flags: Mapping[str, Any],
+    work: Callable[[KnowledgeBase, settings.Settings], Awaitable[T]],
+    *,
+    create: bool = False,
+) -> T:
+    """Opens the knowledge base that settings and flags name, and runs a command's coroutine on it.
+
+    Args:
+        flags: Settings from the command line; None counts as not given.
+        work: The command; gets the open knowledge base and the settings.
+        create: Make the store where there is none; otherwise that is an error.
+    """
+    chosen = settings.load(flags)
+
+    async def main() -> T:
+        base = chosen.open_knowledge_base()
+        await base.open(create=create)
+        try:
+            return await work(base, chosen)
+        finally:
+            await base.close()
+
+    return asyncio.run(main())
+
+
+def emit(data: object, text: str | None = None) -> None:
+    """Prints a result on stdout: `text` where given, else `data` as JSON."""
+    print(text if text is not None else to_json(data))  # noqa: T201
+
+
+def to_json(data: object) -> str:
+    """Writes any result as JSON, with records as objects."""
+    return json.dumps(data, ensure_ascii=False, indent=2, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name != "embedding"}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def note(text: str) -> None:
+    """Prints a line for a person on stderr."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def fail(error: KagError) -> int:
+    """Prints an error as one clear message and tells the exit code that goes with it."""
+    note(f"error: {error}")
+    return USAGE if isinstance(error, ConfigurationError) else FAILED
+
+
+def stdout() -> Console:
+    """Makes the console for results: colours only on a terminal, and none with NO_COLOR."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def show_logs(level: int = logging.WARNING) -> None:
+    """Sends the library's log lines to stderr, one plain line each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logger = logging.getLogger("kag")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False

@@ -1,0 +1,1 @@
+"""Ready-made trainable answerers, one a file."""
