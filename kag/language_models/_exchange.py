@@ -1,0 +1,369 @@
+"""One call to one model: from the first request to an answer that can be trusted, or to a clear error.
+
+It picks the form of structured output, sends within limits and budget, waits and repeats where that may
+help, asks again where an answer breaks its schema, and learns what a server refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from kag.errors import (
+    ContentFilteredError,
+    ContextLengthError,
+    LanguageModelError,
+    ProviderError,
+    RateLimitError,
+    StructuredOutputError,
+)
+from kag.language_models._errors import InvalidAnswerError, RefusedFieldError, retriable
+from kag.language_models._messages import to_message, with_instruction
+from kag.language_models._prices import Budget, Price
+from kag.language_models._providers import Mode, Provider
+from kag.language_models._retry import Retry
+from kag.language_models._structured import AnswerSchema, Form
+from kag.language_models.base import Delta, Endpoint, Json, Reply, Request, Tokens, Transport
+from kag.language_models.limits import Limiter
+from kag.language_models.usage import Usage
+
+_log = logging.getLogger("kag.language_models")
+_FILTERED = ("content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii")
+_RENAMED = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_OPTIONAL = {
+    "temperature", "top_p", "top_k", "seed", "stop", "presence_penalty", "frequency_penalty",
+    "reasoning_effort", "stream_options",
+}  # fmt: skip
+_PLAIN = Form("prompt", {})
+_Error = TypeVar("_Error", bound=LanguageModelError)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked.
+
+    Args:
+        messages: In the wire form.
+        fields: Fields of the body that the caller chose.
+        timeout: Seconds for one request.
+        schema: What the answer must fit, if anything.
+    """
+
+    messages: list[Json]
+    fields: Json
+    timeout: float
+    schema: AnswerSchema | None = None
+
+    def again(self, error: InvalidAnswerError) -> Call:
+        """Returns the call with the invalid answer and what is wrong with it."""
+        said = [{"role": "assistant", "content": error.raw}] if error.raw.strip() else []
+        ask = (
+            f"That answer is not valid: {error.reason or error}. Answer again, with only the corrected JSON."
+        )
+        return replace(self, messages=[*self.messages, *said, {"role": "user", "content": ask}])
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Where a call stands."""
+
+    original: Call
+    call: Call
+    form: Form = _PLAIN
+    sent: int = 0
+    failures: int = 0
+    switches: int = 0
+
+
+@dataclass(slots=True)
+class _Learned:
+    """What a server has refused: modes, modes for one schema, and fields with what stands in for them."""
+
+    modes: set[tuple[Mode, bytes]] = field(default_factory=set)
+    fields: dict[str, str | None] = field(default_factory=dict)
+
+
+class Exchange:
+    """Answers calls to one model at one endpoint.
+
+    Args:
+        endpoint: Where the model is.
+        facts: What is known about its provider.
+        transport: How requests travel.
+        retry: When they are repeated.
+        limiter: What holds them back.
+        usage: What counts them.
+        price: What they cost; None where it is not known.
+        budget: What they may cost, if anything bounds it.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        facts: Provider,
+        transport: Transport,
+        *,
+        retry: Retry,
+        limiter: Limiter,
+        usage: Usage,
+        price: Price | None,
+        budget: Budget | None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.facts = facts
+        self._transport = transport
+        self._retry = retry
+        self._limiter = limiter
+        self._usage = usage
+        self._price = price
+        self._budget = budget
+        self._learned = _Learned()
+
+    async def ask(self, call: Call) -> Any:
+        """Returns the validated value where there is a schema, else the message.
+
+        Raises:
+            LanguageModelError: No answer, or none that fits, after all repetitions.
+        """
+        progress = _Progress(call, call)
+        while True:
+            request = self._request(progress)
+            try:
+                return self.accepted(await self._send(request, progress), call)
+            except LanguageModelError as error:
+                await self._recover(error, progress)
+
+    async def stream(self, call: Call) -> AsyncGenerator[Delta, None]:
+        """Yields the answer as it grows; repeats only what fails before the first piece.
+
+        Raises:
+            LanguageModelError: As for `ask`; after the first piece it is raised where it happens.
+        """
+        if self.facts.stream_usage:
+            call = replace(call, fields={**call.fields, "stream_options": {"include_usage": True}})
+        progress = _Progress(call, call)
+        while True:
+            request, begun = self._request(progress), False
+            try:
+                async for delta in self._stream(request, progress):
+                    begun = True
+                    yield delta
+                return
+            except LanguageModelError as error:
+                if begun:
+                    error.attempts = progress.sent
+                    raise
+                await self._recover(error, progress)
+
+    def _request(self, progress: _Progress) -> Request:
+        call = progress.call
+        fields: Json = dict(call.fields)
+        messages = call.messages
+        if call.schema is not None:
+            progress.form = form = self._form(call.schema)
+            fields = _merged(self.facts.fields, fields, form.fields)
+            if form.instruction:
+                messages = with_instruction(messages, form.instruction)
+        for name, other in self._learned.fields.items():
+            if name in fields:
+                value = fields.pop(name)
+                if other:
+                    fields[other] = value
+        return Request(messages, fields, call.timeout)
+
+    def _form(self, schema: AnswerSchema) -> Form:
+        refused = self._learned.modes
+        for mode in self.facts.modes:
+            if (mode, b"") in refused or (mode, schema.text) in refused:
+                continue
+            if form := schema.form(mode):
+                return form
+        return schema.form("prompt") or _PLAIN
+
+    async def _send(self, request: Request, progress: _Progress) -> Reply:
+        estimate, held = await self._enter(request)
+        reply: Reply | None = None
+        progress.sent += 1
+        try:
+            reply = await self._transport.send(request)
+            return reply
+        finally:
+            self._leave(reply.tokens if reply else None, estimate, held)
+
+    async def _stream(self, request: Request, progress: _Progress) -> AsyncGenerator[Delta, None]:
+        estimate, held = await self._enter(request)
+        tokens: Tokens | None = None
+        progress.sent += 1
+        begun, size = time.perf_counter(), 0
+        pieces = self._transport.stream(request)
+        try:
+            async for delta in pieces:
+                if not size and (delta.content or delta.reasoning or delta.tool_calls):
+                    self._usage.add(streams=1, first_token=time.perf_counter() - begun)
+                size += len(delta.content) + len(delta.reasoning) + len(str(delta.tool_calls or ""))
+                tokens = delta.tokens or tokens
+                yield delta
+        finally:
+            await pieces.aclose()
+            if size and tokens is None:  # the server does not count, or the stream was closed early
+                tokens = Tokens(_prompt_tokens(request), size // 4 + 1)
+            self._leave(tokens, estimate, held)
+
+    async def _enter(self, request: Request) -> tuple[int, float]:
+        """Waits for a slot and holds money back; gives the estimates that `_leave` settles."""
+        estimate, held = 0, 0.0
+        if self._budget or self._limiter.counts_tokens:
+            longest = request.fields.get("max_tokens") or request.fields.get("max_completion_tokens")
+            estimate = _prompt_tokens(request)
+            if self._budget and self._price:
+                held = self._price.most(estimate, longest)
+                await self._budget.hold(held, self.endpoint)
+            estimate += longest or 0
+        try:
+            await self._limiter.acquire(estimate)
+        except BaseException:
+            self._settle(held, 0.0)
+            raise
+        return estimate, held
+
+    def _leave(self, tokens: Tokens | None, estimate: int, held: float) -> None:
+        used = tokens or Tokens()
+        cost = self._price.of(used) if self._price else used.cost or 0.0
+        unpriced = tokens is not None and self._price is None and used.cost is None
+        self._settle(held, cost)
+        self._limiter.release(
+            ok=tokens is not None, unused=estimate - used.prompt - used.completion if estimate else 0
+        )
+        self._usage.last_cost = cost
+        self._usage.add(
+            requests=1,
+            prompt_tokens=used.prompt,
+            completion_tokens=used.completion,
+            cached_tokens=used.cached,
+            cost=cost,
+            unpriced=int(unpriced),
+        )
+
+    def _settle(self, held: float, cost: float) -> None:
+        if self._budget:
+            self._budget.settle(held, cost)
+
+    def accepted(self, reply: Reply, call: Call) -> Any:
+        """Returns what the caller gets, or raises what is wrong with the answer."""
+        self._check_ending(reply)
+        if call.schema is not None:
+            try:
+                return call.schema.read(reply, self.endpoint)
+            except InvalidAnswerError as error:
+                if reply.finish_reason == "length":
+                    raise self._cut_off(reply) from error
+                raise
+        message = to_message(reply)
+        if not (message["content"] or reply.tool_calls):
+            if reply.finish_reason == "length":
+                raise self._cut_off(reply)
+            raise self._error(ProviderError, "the answer is empty", reply, status=200)
+        if reply.finish_reason == "length":
+            self._usage.add(truncated=1)
+        return message
+
+    def _check_ending(self, reply: Reply) -> None:
+        """Raises ContentFilteredError where the provider or the model withheld the answer."""
+        if reply.refusal:
+            raise self._error(ContentFilteredError, f"the model refused: {reply.refusal[:300]}", reply)
+        if reply.finish_reason.lower() in _FILTERED:
+            raise self._error(ContentFilteredError, f"the answer was withheld ({reply.finish_reason})", reply)
+
+    def _cut_off(self, reply: Reply) -> ContextLengthError:
+        what = f"the answer was cut off after {reply.tokens.completion} tokens"
+        return self._error(ContextLengthError, f"{what}; raise max_tokens= or shorten the prompt", reply)
+
+    def _error(self, kind: type[_Error], what: str, reply: Reply, **more: Any) -> _Error:
+        return kind(
+            f"{self.endpoint.model}: {what}.",
+            provider=self.endpoint.provider,
+            model=self.endpoint.model,
+            request_id=reply.request_id,
+            **more,
+        )
+
+    async def _recover(self, error: LanguageModelError, progress: _Progress) -> None:
+        """Prepares the next request, or raises the error where another one cannot help."""
+        if isinstance(error, RefusedFieldError) and self._learns(error, progress):
+            return
+        progress.failures += 1
+        wait = 0.0
+        if isinstance(error, RateLimitError):
+            short = (error.retry_after or 0.0) <= self._retry.longest
+            self._limiter.slow_down(error.retry_after if short else None)
+        if isinstance(error, InvalidAnswerError):
+            progress.call = progress.original.again(error)
+        elif retriable(error):
+            wait = self._retry.seconds(progress.failures, error.retry_after)
+        else:
+            raise _final(error, progress)
+        if progress.failures > self._retry.times or wait > self._retry.longest:
+            raise _final(error, progress)
+        _log.debug(
+            "%s: attempt %d failed, next in %.2f s: %s", self.endpoint.model, progress.sent, wait, error
+        )
+        await asyncio.sleep(wait)
+
+    def _learns(self, error: RefusedFieldError, progress: _Progress) -> bool:
+        """Notes what the server refused; tells whether there is another form to try."""
+        progress.switches += 1
+        if progress.switches > 8:
+            return False
+        if error.field in _OPTIONAL | _RENAMED.keys() and error.field not in self._learned.fields:
+            other = self._learned.fields[error.field] = _RENAMED.get(error.field)
+            instead = f"sent as {other!r}" if other else "left out"
+            _log.warning(
+                "%s does not take %r; it is %s from now on.", self.endpoint.model, error.field, instead
+            )
+            return True
+        schema, mode = progress.call.schema, progress.form.mode
+        if schema is None or mode == "prompt":
+            return False
+        self._learned.modes.add((mode, schema.text if error.one_schema else b""))
+        _log.info("%s does not take structured output as %s.", self.endpoint.model, mode)
+        return self._form(schema).mode != mode
+
+
+def _final(error: LanguageModelError, progress: _Progress) -> LanguageModelError:
+    """Returns the error that the caller sees: with the number of requests."""
+    error.attempts = progress.sent
+    if isinstance(error, InvalidAnswerError):
+        public = StructuredOutputError(
+            f"{error} ({progress.sent} requests)",
+            provider=error.provider,
+            model=error.model,
+            attempts=progress.sent,
+            request_id=error.request_id,
+        )
+        public.raw = error.raw
+        public.__cause__ = error
+        return public
+    return error
+
+
+def _merged(*parts: Mapping[str, Any]) -> Json:
+    """Returns the fields of all parts; objects under one name are merged, later parts winning."""
+    merged: Json = {}
+    for part in parts:
+        for name, value in part.items():
+            both = isinstance(value, dict) and isinstance(merged.get(name), dict)
+            merged[name] = {**merged[name], **value} if both else value
+    return merged
+
+
+def _prompt_tokens(request: Request) -> int:
+    """Estimates the tokens of a request from its size, rather too high than too low."""
+    size = sum(len(str(message.get("content") or "").encode()) + 12 for message in request.messages)
+    for name in ("response_format", "tools"):
+        if name in request.fields:
+            size += len(str(request.fields[name]))
+    return size // 3 + 1
