@@ -1,0 +1,1 @@
+"""Data models: with values (`DataModel`, `JsonDataModel`, `Variable`) and without (`SymbolicDataModel`)."""

@@ -1,0 +1,1 @@
+"""Record and replay: symbols and nodes (`node`), nested structures (`structure`), running (`function`)."""

@@ -1,0 +1,1 @@
+"""The modules that programs are made of: generators, operators, masks."""
