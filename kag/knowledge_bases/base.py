@@ -3,6 +3,9 @@
 A store exposes operations, not a query language, and each store writes its own queries. Everything is async,
 and takes and returns batches. Names, labels and types that come from documents or models are data: they are
 parameters.
+
+A module of this package that is a store has `SCHEMES`, the schemes of the URIs that it serves, and `STORE`,
+which makes one of a URI: `STORE(uri, wipe=collections)` empties those collections whenever it is opened.
 """
 
 from __future__ import annotations

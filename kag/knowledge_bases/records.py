@@ -176,18 +176,22 @@ class Subgraph:
     truncated: bool = False
 
 
-_WORDS = re.compile(r"[^\W_]+", re.UNICODE)
+_WORDS = re.compile(r"[^\W_]+(?:[+#]+(?!\w))?")
 
 
 def normalise(name: str) -> str:
     """Folds a name to the key under which equal names meet: no accents, case, punctuation or extra space.
 
-    A name without letters or digits (`C++` keeps its `c`, but `+++` has none) is kept as it is, lower-cased.
+    `C`, `C++` and `C#` stay apart. A name without letters or digits is kept as it is, lower-cased.
     """
-    folded = unicodedata.normalize("NFKD", name).casefold()
-    plain = "".join(c for c in folded if not unicodedata.combining(c))
+    plain = name.lower() if name.isascii() else _without_accents(name)
     plain = re.sub(r"['’](s\b)?", "", plain)
     return " ".join(_WORDS.findall(plain)) or name.strip().casefold()
+
+
+def _without_accents(name: str) -> str:
+    folded = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(c for c in folded if not unicodedata.combining(c))
 
 
 def document_id(collection: str, uri: str) -> str:

@@ -1,0 +1,178 @@
+"""The knowledge base: the door through which programs and commands reach a store, whatever is behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kag import discover
+from kag.errors import ConfigurationError, EmbeddingMismatchError
+from kag.knowledge_bases.base import Space, Store
+
+if TYPE_CHECKING:
+    from kag.knowledge_bases.records import Vector
+
+DEFAULT_FOLDER = ".kag"
+_PACKAGE = "kag.knowledge_bases"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SHARED = {"knowledge_base", "records"}  # modules of the package that are not stores
+
+
+class Embedder(Protocol):
+    """What a knowledge base asks of an embedding model."""
+
+    @property
+    def name(self) -> str:
+        """The model's full name; it names the vector space."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of its vectors."""
+
+    async def load(self, prefer: str | None = None) -> Any:
+        """Makes the model ready; one free to choose takes `prefer`, the model of the stored vectors."""
+
+    async def embed(self, texts: Sequence[str]) -> Any:
+        """Returns unit vectors of passages, float32 `(len(texts), dimensions)`."""
+
+    async def embed_query(self, text: str) -> Any:
+        """Returns the unit vector of a query, float32 `(dimensions,)`."""
+
+
+class KnowledgeBase:
+    """A knowledge graph at a URI, with the models that its facts and vectors follow.
+
+    Making one does no I/O. It opens at its first use, or at `async with`, which also closes it.
+
+    Args:
+        uri: A folder (the store is `kag.db` in it), a file, or `sqlite:///path.db`; by default `.kag`.
+        entity_models: Data models of the entities; None leaves the graph free of a schema.
+        relation_models: Data models of the relations.
+        embedding_model: Makes the vectors of queries; without it there is no search by vector.
+        metric: How vectors are compared: `cosine`.
+        collection: The namespace that is written to, and searched where a search names none.
+        wipe_on_start: Empties the collection whenever the knowledge base is opened.
+
+    Raises:
+        ConfigurationError: The metric or the collection cannot be used, or no store serves the URI.
+
+    Example:
+        >>> async with kag.KnowledgeBase(uri="my-folder") as kb:
+        ...     statistics = await kb.store.statistics()
+    """
+
+    def __init__(
+        self,
+        uri: str | Path | None = None,
+        *,
+        entity_models: Sequence[type] | None = None,
+        relation_models: Sequence[type] | None = None,
+        embedding_model: Embedder | None = None,
+        metric: str = "cosine",
+        collection: str = "default",
+        wipe_on_start: bool = False,
+    ) -> None:
+        if metric != "cosine":
+            raise ConfigurationError(f"metric is {metric!r}; vectors are compared by 'cosine' only.")
+        if not isinstance(collection, str) or not collection.strip():
+            raise ConfigurationError(f"collection is {collection!r}; expected a name, such as 'default'.")
+        self.uri = str(uri) if uri is not None else DEFAULT_FOLDER
+        self.entity_models = tuple(entity_models or ())
+        self.relation_models = tuple(relation_models or ())
+        self.embedding_model = embedding_model
+        self.metric = metric
+        self.collection = collection
+        self.wipe_on_start = wipe_on_start
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store at the URI; it opens by itself at its first use."""
+        if self._store is None:
+            self._store = _store_at(self.uri, wipe=(self.collection,) if self.wipe_on_start else ())
+        return self._store
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """The namespaces that are searched where a search names none."""
+        return (self.collection,)
+
+    async def open(self, *, create: bool = True, read_only: bool = False) -> None:
+        """Opens the store now, to learn at once whether it can be used.
+
+        Args:
+            create: Make the store where there is none; otherwise that is an error.
+            read_only: Never write, so that a read-only folder will do.
+
+        Raises:
+            StoreError: The store cannot be opened; the message says why and what to do.
+        """
+        await self.store.open(create=create, read_only=read_only)
+
+    async def close(self) -> None:
+        """Closes the store; closing twice is allowed."""
+        if self._store is not None:
+            await self._store.close()
+
+    async def __aenter__(self) -> KnowledgeBase:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def embed_query(self, text: str) -> Vector | None:
+        """Embeds a query with the model whose vectors the store holds.
+
+        Args:
+            text: The query.
+
+        Returns:
+            The unit vector `(dimensions,)`, or None where there is no model, or no vector in the store.
+
+        Raises:
+            EmbeddingMismatchError: The store's vectors are of another model.
+        """
+        if self.embedding_model is None:
+            return None
+        space = await self.store.space()
+        if space is None:
+            return None
+        await self.embedding_model.load(prefer=space.model)
+        if space.model != self.embedding_model.name:
+            raise _mismatch(space, self.embedding_model.name)
+        vector: Vector = await self.embedding_model.embed_query(text)
+        if len(vector) != space.dimensions:
+            raise _mismatch(space, f"{self.embedding_model.name} with {len(vector)} dimensions")
+        return vector
+
+
+def _mismatch(space: Space, model: str) -> EmbeddingMismatchError:
+    return EmbeddingMismatchError(
+        f"The store holds vectors of {space.model} ({space.dimensions} dimensions), the query would be "
+        f"embedded by {model}; name {space.model} as the embedding model, or run `kag reembed`."
+    )
+
+
+def _store_at(uri: str, *, wipe: Sequence[str]) -> Store:
+    """Makes the store that serves a URI; each back-end says in `SCHEMES` which URIs it serves."""
+    match = _SCHEME.match(uri)
+    scheme = match[1].lower() if match else ""
+    schemes: list[str] = []
+    for name in discover.names(_PACKAGE):
+        if name in _SHARED:
+            continue
+        module = discover.load(_PACKAGE, name)
+        if scheme in module.SCHEMES:
+            store: Store = module.STORE(uri, wipe=wipe)
+            return store
+        schemes += [f"{known}://" for known in module.SCHEMES if known]
+    raise ConfigurationError(
+        f"No store serves {scheme}:// in this version, which has the SQLite store only; "
+        f"give a folder, or one of: {', '.join(sorted(schemes))}."
+    )
