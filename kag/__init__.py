@@ -21,13 +21,19 @@ _NAMES = {
     "Concat": "kag.modules.merging",
     "DataModel": "kag.data_models.data_model",
     "Decision": "kag.modules.decision",
+    "EmbeddedEntity": "kag.data_models.knowledge",
     "Embedding": "kag.data_models.common",
     "EmbeddingModel": "kag.embedding_models",
+    "EmbeddingRequest": "kag.data_models.common",
     "Embeddings": "kag.data_models.common",
     "Entities": "kag.data_models.knowledge",
     "Entity": "kag.data_models.knowledge",
     "Evidence": "kag.retrievers.base",
     "Generator": "kag.modules.generator",
+    "GenericIO": "kag.data_models.common",
+    "GenericInputs": "kag.data_models.common",
+    "GenericOutputs": "kag.data_models.common",
+    "GenericResult": "kag.data_models.common",
     "GraphRetriever": "kag.retrievers.graph",
     "Identity": "kag.modules.identity",
     "InMask": "kag.modules.masking",
@@ -36,8 +42,10 @@ _NAMES = {
     "JsonDataModel": "kag.data_models.json_data_model",
     "KnowledgeBase": "kag.knowledge_bases.knowledge_base",
     "KnowledgeGraph": "kag.data_models.knowledge",
+    "KnowledgeGraphs": "kag.data_models.knowledge",
     "Lambda": "kag.modules.lambda_",
     "LanguageModel": "kag.language_models",
+    "Limits": "kag.language_models",
     "Module": "kag.module",
     "MultiDecision": "kag.modules.multi_decision",
     "Not": "kag.modules.merging",
@@ -45,16 +53,25 @@ _NAMES = {
     "OutMask": "kag.modules.masking",
     "PassageRetriever": "kag.retrievers.passage",
     "Prediction": "kag.data_models.trainable",
+    "Price": "kag.language_models",
     "Program": "kag.program",
+    "Question": "kag.data_models.common",
+    "Rating": "kag.data_models.common",
     "Relation": "kag.data_models.knowledge",
     "Relations": "kag.data_models.knowledge",
+    "ResponseCache": "kag.language_models",
+    "Retry": "kag.language_models",
     "Score": "kag.data_models.common",
     "Search": "kag.retrievers.base",
     "SelfCritique": "kag.modules.self_critique",
     "Sequential": "kag.sequential",
+    "Session": "kag.data_models.session",
+    "Stamp": "kag.data_models.common",
     "SymbolicDataModel": "kag.data_models.symbolic",
+    "Thinking": "kag.data_models.common",
     "ToolCall": "kag.data_models.chat",
     "Trainable": "kag.data_models.trainable",
+    "Trial": "kag.data_models.variable",
     "Variable": "kag.data_models.variable",
     "Xor": "kag.modules.merging",
     "clear_session": "kag.data_models.session",
@@ -63,14 +80,16 @@ _NAMES = {
     "plot_graph": "kag.plotting",
     "register_kag_serializable": "kag.registry",
 }
-_MODULES = ("errors", "ops", "saving", "testing", "utils")
+_MODULES = ("errors", "ops", "plotting", "saving", "schema", "testing", "utils")
 
 if TYPE_CHECKING:
     from pydantic import Field as Field
 
     from kag import errors as errors
     from kag import ops as ops
+    from kag import plotting as plotting
     from kag import saving as saving
+    from kag import schema as schema
     from kag import testing as testing
     from kag import utils as utils
     from kag.data_models.chat import ChatMessage as ChatMessage
@@ -78,24 +97,41 @@ if TYPE_CHECKING:
     from kag.data_models.chat import ChatRole as ChatRole
     from kag.data_models.chat import ToolCall as ToolCall
     from kag.data_models.common import Embedding as Embedding
+    from kag.data_models.common import EmbeddingRequest as EmbeddingRequest
     from kag.data_models.common import Embeddings as Embeddings
+    from kag.data_models.common import GenericInputs as GenericInputs
+    from kag.data_models.common import GenericIO as GenericIO
+    from kag.data_models.common import GenericOutputs as GenericOutputs
+    from kag.data_models.common import GenericResult as GenericResult
+    from kag.data_models.common import Question as Question
+    from kag.data_models.common import Rating as Rating
     from kag.data_models.common import Score as Score
+    from kag.data_models.common import Stamp as Stamp
+    from kag.data_models.common import Thinking as Thinking
     from kag.data_models.data_model import DataModel as DataModel
     from kag.data_models.json_data_model import JsonDataModel as JsonDataModel
+    from kag.data_models.knowledge import EmbeddedEntity as EmbeddedEntity
     from kag.data_models.knowledge import Entities as Entities
     from kag.data_models.knowledge import Entity as Entity
     from kag.data_models.knowledge import KnowledgeGraph as KnowledgeGraph
+    from kag.data_models.knowledge import KnowledgeGraphs as KnowledgeGraphs
     from kag.data_models.knowledge import Relation as Relation
     from kag.data_models.knowledge import Relations as Relations
+    from kag.data_models.session import Session as Session
     from kag.data_models.session import clear_session as clear_session
     from kag.data_models.symbolic import SymbolicDataModel as SymbolicDataModel
     from kag.data_models.trainable import Instructions as Instructions
     from kag.data_models.trainable import Prediction as Prediction
     from kag.data_models.trainable import Trainable as Trainable
+    from kag.data_models.variable import Trial as Trial
     from kag.data_models.variable import Variable as Variable
     from kag.embedding_models import EmbeddingModel as EmbeddingModel
     from kag.knowledge_bases.knowledge_base import KnowledgeBase as KnowledgeBase
     from kag.language_models import LanguageModel as LanguageModel
+    from kag.language_models import Limits as Limits
+    from kag.language_models import Price as Price
+    from kag.language_models import ResponseCache as ResponseCache
+    from kag.language_models import Retry as Retry
     from kag.module import Module as Module
     from kag.modules.action import Action as Action
     from kag.modules.branch import Branch as Branch

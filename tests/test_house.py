@@ -45,6 +45,7 @@ FLOORS: dict[str, int] = {
     "kag.console": 7,
     "kag.evidence": 7,
     "kag.testing": 7,
+    "kag.utils": 7,
     "kag.commands": 8,
     "ingest": 8,
     "programs": 8,

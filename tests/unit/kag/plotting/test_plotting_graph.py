@@ -369,7 +369,7 @@ async def test_the_page_runs_in_a_browser(tmp_path: Path) -> None:
     run = await asyncio.to_thread(
         subprocess.run,
         [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--virtual-time-budget=2000", "--dump-dom", f"{plot.path.as_uri()}#Marie%20Curie"],
+         "--virtual-time-budget=20000", "--dump-dom", f"{plot.path.as_uri()}#Marie%20Curie"],
         capture_output=True, check=True, timeout=120,
     )  # fmt: skip
     page = LexborHTMLParser(run.stdout.decode("utf-8"))
