@@ -76,7 +76,7 @@ def ingest(
             jobs=chosen.jobs,
             max_bytes=chosen.max_megabytes * 1_000_000,
         )
-        with display.progress() as progress:
+        with display.progress(failures=as_json) as progress:
             return await pipeline.run(
                 *paths, recursive=recursive, glob=glob, exclude=exclude or (), progress=progress
             )
@@ -118,7 +118,7 @@ def make_extractor(chosen: Settings) -> Extractor:
         return local.Extractor()
     from ingest.extractors import llm
 
-    return llm.Extractor(chosen.open_language_model(), max_concurrency=chosen.jobs)
+    return llm.Extractor(chosen.open_language_model(cached=True), max_concurrency=chosen.jobs)
 
 
 def reembed(
@@ -140,6 +140,8 @@ def reembed(
         with display.counter("passages") as progress:
             return await embed_anew(base, progress)
 
-    space = console.with_store(flags, work)
+    space = console.with_store(flags, work, write=True)
     text = f"The store's vectors now come from {space.model} ({space.dimensions} dimensions)."
+    if embedding_folder:
+        text += f'\nFor the other commands, add to kag.toml: embedding_folder = "{embedding_folder}"'
     console.emit(space, None if as_json else text)

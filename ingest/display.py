@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ingest.report import Progress, Report, Result
 from kag import console
+from kag.text import printable
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """A bar on a terminal; elsewhere a line for each document that failed, and nothing else."""
-    if not sys.stderr.isatty():
-        yield _failure_line
-        return
+def progress(*, failures: bool) -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere.
+
+    Args:
+        failures: Also a line on stderr for each document that failed, where the report is data for a program.
+    """
     with counter("documents") as advance:
         done = 0
 
         def show(result: Result, total: int) -> None:
             nonlocal done
             done += 1
-            _failure_line(result, total)
+            if failures and result.state == "failed":
+                console.note(_failure(result))
             advance(done, total)
 
         yield show
 
 
-def _failure_line(result: Result, _: int) -> None:
-    if result.state == "failed":
-        console.note(f"failed: {result.uri}: {result.reason}")
+def _failure(result: Result) -> str:
+    """One line; most reasons name the file themselves."""
+    named = result.reason if result.uri in result.reason else f"{result.uri}: {result.reason}"
+    return printable(f"failed: {named}")
 
 
 @contextmanager
@@ -80,12 +85,17 @@ def as_text(report: Report) -> str:
     ]
     if counts["dropped_quotes"]:
         lines.append(f"dropped: {counts['dropped_quotes']} statements whose quote is not in the text")
-    lines += [f"failed: {r.uri}: {r.reason}" for r in report.failures]
+    lines += [_failure(r) for r in report.failures]
+    lines += [f"skipped: {n} × {reason}" for reason, n in _skipped(report).most_common()]
     lines += [
         f"partly failed: {r.uri}: {len(r.failed_chunks)} passages: {r.failed_chunks[0][1]}"
         for r in _partly(report)
     ]
     return "\n".join(lines)
+
+
+def _skipped(report: Report) -> Counter[str]:
+    return Counter(printable(r.reason) for r in report.results if r.state == "skipped")
 
 
 def _partly(report: Report) -> list[Result]:

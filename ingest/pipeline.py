@@ -21,7 +21,7 @@ from ingest.chunkers import structure
 from ingest.extractors.base import Extraction, Extractor
 from ingest.readers.base import Reading
 from ingest.report import Progress, Report, Result
-from kag.errors import EmbeddingMismatchError, ReadError
+from kag.errors import EmbeddingMismatchError, IngestError, ReadError
 from kag.knowledge_bases.base import Space
 from kag.knowledge_bases.knowledge_base import KnowledgeBase
 from kag.knowledge_bases.records import Chunk, Document, DocumentChange, chunk_id, document_id
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _BATCH = 64  # chunks that are embedded together
 _RECIPE = "recipe"
+_HOPELESS = 3  # documents that fail in a row, from the first on, before a run stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Pipeline:
         Raises:
             ReadError: A path does not exist.
             EmbeddingMismatchError: The store's vectors come from another embedding model.
+            IngestError: The first documents could not be extracted at all.
             LanguageModelError: The extractor's model cannot be used at all.
             StoreError: The store cannot be written; what was stored before stays.
         """
@@ -123,9 +125,9 @@ class Pipeline:
                 continue
             batch.append(item)
             if sum(len(p.chunks) for p in batch) >= _BATCH:
-                await self._write(batch, space, record)
+                await self._write(batch, space, report, record)
                 batch = []
-        await self._write(batch, space, record)
+        await self._write(batch, space, report, record)
         report.seconds = time.monotonic() - started
         return report
 
@@ -150,7 +152,7 @@ class Pipeline:
         """Reads and splits each source in a thread; what is stored unchanged or unreadable is a result."""
         for source in found:
             if source.reason:
-                yield Result(source.uri, "skipped", reason=source.reason)
+                yield Result(source.uri, "failed" if source.failed else "skipped", reason=source.reason)
                 continue
             readings = readers.read(source.path, max_bytes=self.max_bytes)
             while True:
@@ -190,7 +192,11 @@ class Pipeline:
         return f"{self.extractor.name} {self.chunk_characters}"
 
     async def _write(
-        self, batch: Sequence[_Prepared], space: Space | None, record: Callable[[Result], None]
+        self,
+        batch: Sequence[_Prepared],
+        space: Space | None,
+        report: Report,
+        record: Callable[[Result], None],
     ) -> None:
         """Embeds and extracts a batch, then stores its documents one by one."""
         vectors, extractions = await asyncio.gather(
@@ -198,6 +204,7 @@ class Pipeline:
         )
         for item, chunks, extraction in zip(batch, vectors, extractions, strict=True):
             record(await self._stored(item, chunks, extraction, space))
+            _check_hope(report)
 
     async def _embedded(self, batch: Sequence[_Prepared], space: Space | None) -> list[tuple[Chunk, ...]]:
         model = self.knowledge_base.embedding_model
@@ -215,7 +222,13 @@ class Pipeline:
     ) -> Result:
         document = item.document
         if len(extraction.failed_chunks) == len(chunks):
-            return Result(document.uri, "failed", document.title, reason=extraction.failed_chunks[0][1])
+            reason = extraction.failed_chunks[0][1]
+            return Result(
+                document.uri, "failed", document.title, reason=reason, failed_chunks=extraction.failed_chunks
+            )
+        if extraction.failed_chunks:  # so that the next run tries these passages again
+            recipe = f"{document.metadata[_RECIPE]}, incomplete"
+            document = replace(document, metadata={**document.metadata, _RECIPE: recipe})
         written = await self.knowledge_base.store.upsert(
             DocumentChange(document, chunks, extraction.entities, extraction.relations, extraction.mentions),
             space,
@@ -238,6 +251,15 @@ def text_to_embed(title: str, chunk: Chunk) -> str:
     above = [title, *(h for h in chunk.headings if h != title)]
     fresh = [name for name in above if name and name not in chunk.text[: len(name) + 8]]
     return "\n".join([" › ".join(fresh), chunk.text]) if fresh else chunk.text
+
+
+def _check_hope(report: Report) -> None:
+    """Stops a run whose first documents could not be extracted: the next would fail in the same way."""
+    hopeless = [result for result in report.failures if result.failed_chunks]
+    if len(hopeless) >= _HOPELESS and not report.counts()["stored"]:
+        raise IngestError(
+            f"Stopped: the first {len(hopeless)} documents could not be extracted. {hopeless[0].reason}"
+        )
 
 
 def _take(readings: Iterator[Reading]) -> tuple[list[Reading], ReadError | None]:

@@ -23,11 +23,13 @@ class Source:
         path: Where it is.
         uri: Its absolute path as text that can be stored and shown.
         reason: Why it is left out; empty where it is to be read.
+        failed: Whether it should have been read, and could not be.
     """
 
     path: Path
     uri: str
     reason: str = ""
+    failed: bool = False
 
 
 def find(
@@ -86,7 +88,8 @@ def _walk(root: Path, recursive: bool, exclude: Sequence[str]) -> Iterator[Sourc
             found = folder.stat()
             entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
-            yield Source(folder, readers.uri_of(folder), f"cannot look into this folder: {error.strerror}")
+            reason = f"cannot look into this folder: {error.strerror}"
+            yield Source(folder, readers.uri_of(folder), reason, failed=True)
             continue
         if (found.st_dev, found.st_ino) in seen:
             continue

@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "kag-server"
 GROUP = "kag.commands"
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Runs the command line and exits with its code."""
-    if sys.argv[1:] in (["--version"], ["-V"]):
-        print(f"kag {metadata.version(DISTRIBUTION)}")  # noqa: T201
-        return
-    # One query is too little work for a pool of threads, which costs more than it saves to start.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _speak_utf8()
-    sys.exit(_run())
+    try:
+        if sys.argv[1:] in (["--version"], ["-V"]):
+            print(f"kag {metadata.version(DISTRIBUTION)}")  # noqa: T201
+            return
+        # One query is too little work for a pool of threads, which costs more than it saves to start.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        _speak_utf8()
+        code = _run()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        print("interrupted; what was stored stays, and running it again goes on", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -35,14 +42,15 @@ def _run() -> int:
 
     try:
         code = build_app()(standalone_mode=False)
+        sys.stdout.flush()
     except KagError as error:
         return console.fail(error)
-    except KeyboardInterrupt:
-        console.note("interrupted")
-        return console.INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone: `kag search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        console.note(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        return console.FAILED
     except Exception as error:  # noqa: BLE001  the outermost edge: no traceback reaches a user
         return _unexpected(error)
     return code if isinstance(code, int) else 0

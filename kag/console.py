@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -17,14 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from kag import settings
-from kag.errors import ConfigurationError, KagError
+from kag.errors import ConfigurationError, KagError, StoreNotFoundError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from kag.knowledge_bases.knowledge_base import KnowledgeBase
 
-FAILED, USAGE, PARTIAL, INTERRUPTED = 1, 2, 3, 130
+FAILED, USAGE, PARTIAL = 1, 2, 3
 T = TypeVar("T")
 
 Store = Annotated[
@@ -66,6 +65,7 @@ def with_store(
     flags: Mapping[str, Any],
     work: Callable[[KnowledgeBase, settings.Settings], Awaitable[T]],
     *,
+    write: bool = False,
     create: bool = False,
 ) -> T:
     """Opens the knowledge base that settings and flags name, and runs a command's coroutine on it.
@@ -73,13 +73,21 @@ def with_store(
     Args:
         flags: Settings from the command line; None counts as not given.
         work: The command; gets the open knowledge base and the settings.
+        write: The command changes the store; otherwise a read-only folder will do.
         create: Make the store where there is none; otherwise that is an error.
     """
     chosen = settings.load(flags)
 
     async def main() -> T:
         base = chosen.open_knowledge_base()
-        await base.open(create=create)
+        try:
+            await base.open(create=False, read_only=not (write or create))
+        except StoreNotFoundError:
+            if not create:
+                raise
+            if base.embedding_model is not None:  # what cannot be had must not leave an empty store behind
+                await base.embedding_model.load()
+            await base.open()
         try:
             return await work(base, chosen)
         finally:
@@ -124,13 +132,3 @@ def stdout() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-
-
-def show_logs(level: int = logging.WARNING) -> None:
-    """Sends the library's log lines to stderr, one plain line each."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    logger = logging.getLogger("kag")
-    logger.addHandler(handler)
-    logger.setLevel(level)
-    logger.propagate = False

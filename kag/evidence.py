@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from kag.retrievers.base import Evidence, Hit
+from kag.text import printable
 
 
 def as_data(found: Evidence) -> dict[str, Any]:
@@ -50,8 +51,8 @@ def _block(number: int, hit: Hit) -> str:
     where = [hit.title, *(h for h in chunk.headings[-1:] if h != hit.title)]
     page = f", page {chunk.page}" if chunk.page else ""
     lines = [
-        f"[{number}] {' › '.join(where)}  (score {hit.score:.3f})",
-        f"    {hit.uri}{page}, characters {chunk.start}–{chunk.end}",
+        f"[{number}] {printable(' › '.join(where))}  (score {hit.score:.3f})",
+        f"    {printable(hit.uri)}{page}, characters {chunk.start}–{chunk.end}",
         *_path_lines(hit),
         *("    " + line for line in _wrapped(chunk.text)),
     ]
@@ -62,10 +63,11 @@ def _path_lines(hit: Hit) -> list[str]:
     if len(hit.path) < 2:
         return []
     names = " → ".join(f"«{s.name}»" if s.kind == "entity" else s.name for s in hit.path[1:])
+    names = printable(names)
     quotes = [f"      “{step.quote}”" for step in hit.path if step.quote]
     return [f"    path: question → {names}", *quotes]
 
 
 def _wrapped(text: str, width: int = 100, most: int = 6) -> list[str]:
-    lines = textwrap.wrap(" ".join(text.split()), width)
+    lines = textwrap.wrap(printable(" ".join(text.split())), width)
     return lines if len(lines) <= most else [*lines[:most], "…"]

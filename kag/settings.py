@@ -74,8 +74,11 @@ class Settings:
             model=self.embedding_model, folder=self.embedding_folder, api_base=self.embedding_api_base
         )
 
-    def open_language_model(self) -> LanguageModel:
+    def open_language_model(self, *, cached: bool = False) -> LanguageModel:
         """Makes the language model of these settings; does no I/O yet.
+
+        Args:
+            cached: Answer at temperature 0 and keep answers on disk: work done again is not paid again.
 
         Raises:
             ConfigurationError: No model is set; the message shows three ways to set one.
@@ -85,7 +88,13 @@ class Settings:
         from kag.language_models import LanguageModel
 
         key = os.environ.get("KAG_API_KEY")
-        return LanguageModel(model=self.model, api_base=self.api_base, api_key=key)
+        return LanguageModel(
+            model=self.model,
+            api_base=self.api_base,
+            api_key=key,
+            temperature=0.0 if cached else None,
+            cache=cached or None,
+        )
 
 
 NO_MODEL = """No language model is set. Any of these sets one:
@@ -95,6 +104,7 @@ NO_MODEL = """No language model is set. Any of these sets one:
 
 _SECRET = ("key", "token", "password", "secret")
 _FIELDS = {f.name: f for f in fields(Settings) if f.name != "source"}
+_LEAST = {"chunk_characters": 100}
 _PATHS = ("store", "embedding_folder")
 _TOGETHER = (frozenset({"embedding_model", "embedding_folder", "embedding_api_base"}),)
 
@@ -174,8 +184,9 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise ConfigurationError(
             f"{where}: {name} is {value!r} ({type(value).__name__}), expected {kind.__name__}."
         )
-    if isinstance(value, int) and value < 1:
-        raise ConfigurationError(f"{where}: {name} is {value}, expected at least 1.")
+    least = _LEAST.get(name, 1)
+    if isinstance(value, int) and value < least:
+        raise ConfigurationError(f"{where}: {name} is {value}, expected at least {least}.")
     if name == "extractor" and value not in get_args(ExtractorName):
         raise ConfigurationError(
             f"{where}: extractor is {value!r}, expected one of {', '.join(get_args(ExtractorName))}."

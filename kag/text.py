@@ -126,6 +126,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(re.sub(r"['’]s?\b", "", fold(text)))
 
 
+def printable(text: str) -> str:
+    """Escapes control and direction marks, which would break a line or steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def find_quote(text: str, quote: str) -> Span | None:
     """Finds where a quotation stands in a text: exactly, else but for case, spaces and marks, else nearly.
 

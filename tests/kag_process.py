@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,19 @@ from typing import Any
 KAG = Path(sys.executable).parent / "kag"
 
 
-def kag(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+# The superuser may read and write what permissions forbid; without its capabilities it may not.
+_POWERLESS = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--")
+AS_A_USER = _POWERLESS if os.geteuid() == 0 else ()
+
+
+def can_be_powerless() -> bool:
+    """Whether `AS_A_USER` runs commands that permissions bind."""
+    return os.geteuid() != 0 or shutil.which("setpriv") is not None
+
+
+def kag(
+    *arguments: str | Path, cwd: Path, prefix: tuple[str, ...] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Runs `kag ARGUMENTS` in a folder, with no settings but the given KAG_* variables and no network."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAG_")}
     environment |= {
@@ -22,7 +35,13 @@ def kag(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.Compl
         **variables,
     }
     return subprocess.run(
-        [KAG, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120
+        [*prefix, KAG, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kag import console
-from kag.errors import StoreNotFoundError
+from kag.errors import ConfigurationError, StoreNotFoundError
+from kag.text import printable
 
 if TYPE_CHECKING:
     from kag.knowledge_bases.base import DeleteReport
@@ -49,7 +51,7 @@ def list_documents(
         return found
 
     found = console.with_store({"store": store, "collection": collection}, work)
-    lines = [f"{d['id']}  {d['ingested_at'][:10]}  {d['title']}  ({d['uri']})" for d in found]
+    lines = [printable(f"{d['id']}  {d['ingested_at'][:10]}  {d['title']}  ({d['uri']})") for d in found]
     console.emit({"documents": found}, None if as_json else "\n".join(lines) or "No documents.")
 
 
@@ -68,7 +70,10 @@ def show(
         return {**_summary(document), "text": getattr(whole, "text", "")}
 
     data = console.with_store({"store": store, "collection": collection}, work)
-    head = "\n".join(f"{key}: {value}" for key, value in data.items() if key != "text")
+    facts = {**data, **data["metadata"]}
+    head = "\n".join(
+        printable(f"{key}: {value}") for key, value in facts.items() if key not in ("text", "metadata")
+    )
     console.emit(data, None if as_json else f"{head}\n\n{data['text']}")
 
 
@@ -88,7 +93,9 @@ def delete(
             typer.confirm(f"Delete {document.title} ({document.uri})?", abort=True, err=True)
         return await base.store.delete_document(document.id)
 
-    report = console.with_store({"store": store, "collection": collection}, work)
+    if not yes and not sys.stdin.isatty():
+        raise ConfigurationError("Nothing is deleted: there is nobody to ask. Repeat it with --yes.")
+    report = console.with_store({"store": store, "collection": collection}, work, write=True)
     text = (
         f"Deleted {report.document_id}: {report.chunks} passages, {report.mentions} mentions, and "
         f"{report.entities} entities and {report.relations} relations that nothing else supports."

@@ -8,6 +8,7 @@ import typer
 
 from kag import console
 from kag.errors import StoreNotFoundError
+from kag.text import printable
 
 if TYPE_CHECKING:
     from kag.knowledge_bases.knowledge_base import KnowledgeBase
@@ -56,7 +57,7 @@ async def the_entities(base: KnowledgeBase, name: str) -> list[Entity]:
     from kag.knowledge_bases.records import Entity
 
     by_id = (await base.store.get([name])).get(name)
-    if isinstance(by_id, Entity):
+    if isinstance(by_id, Entity) and by_id.collection == base.collection:
         return [by_id]
     found = (await base.store.lookup((base.collection,), [name])).get(name)
     if found:
@@ -90,7 +91,14 @@ async def _data(base: KnowledgeBase, entity: Entity, limit: int) -> dict[str, An
         "facts": [_fact(r, names) for r in around.relations],
         "more_facts": around.truncated,
         "passages": [
-            {"id": c.id, "title": d.title, "uri": d.uri, "page": c.page, "span": [c.start, c.end]}
+            {
+                "id": c.id,
+                "title": d.title,
+                "uri": d.uri,
+                "page": c.page,
+                "headings": c.headings,
+                "span": [c.start, c.end],
+            }
             for c in chunks
             if isinstance(d := documents.get(c.document_id), Document)
         ],
@@ -117,5 +125,7 @@ def _text(entity: dict[str, Any]) -> str:
     lines += ["  … and more facts (--limit)"] if entity["more_facts"] else []
     for passage in entity["passages"]:
         page = f", page {passage['page']}" if passage["page"] else ""
-        lines.append(f"  in {passage['title']} ({passage['uri']}{page})")
+        where = " › ".join(dict.fromkeys([passage["title"], *passage["headings"][-1:]]))
+        start, end = passage["span"]
+        lines.append(printable(f"  in {where} ({passage['uri']}{page}, characters {start}–{end})"))
     return "\n".join(lines)

@@ -63,7 +63,12 @@ def init(
         model = model or typer.prompt(
             "Language model (empty for none)", default="", show_default=False, err=True
         )
-    path.write_text(text(store or ".kag", model or ""), encoding="utf-8")
+    fresh = path.with_suffix(".toml.new")
+    try:
+        fresh.write_text(text(store or ".kag", model or ""), encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     console.emit({"written": str(path)}, None if as_json else f"Wrote {path}. Next: kag ingest FOLDER")
 
 

@@ -1,8 +1,8 @@
-"""`kag status`: what is in the store, with which models, and what failed."""
+"""`kag status`: what is in the store, and with which models."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    store: console.Store = None, collection: console.Collection = None, as_json: console.AsJson = False
+    store: console.Store = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", help="Only this namespace.", show_default="all")
+    ] = None,
+    as_json: console.AsJson = False,
 ) -> None:
     """Show what the knowledge base holds."""
 

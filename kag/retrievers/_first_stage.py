@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from kag import ranking
 from kag.errors import SearchError
@@ -16,15 +15,6 @@ from kag.retrievers.base import Hit, Mode, Search, Step
 DENSE = 0.65  # share of the dense score in the fusion; the rest is BM25
 POOL = 200  # candidates from each side
 MAX_K = 200
-
-
-@dataclass(frozen=True, slots=True)
-class FirstStage:
-    """Scores of the candidates, each `chunk id -> score`, best first; `fused` is in 0..1."""
-
-    dense: Mapping[str, float]
-    lexical: Mapping[str, float]
-    fused: Mapping[str, float]
 
 
 def collections_of(base: KnowledgeBase, search: Search) -> tuple[str, ...]:
@@ -40,17 +30,20 @@ def check(search: Search) -> None:
         raise SearchError(f"k is {search.k}; expected 1 to {MAX_K}.")
 
 
-async def first_stage(base: KnowledgeBase, search: Search, mode: Mode = "hybrid") -> FirstStage:
-    """Runs what a mode needs of the vector and the text search, side by side."""
+async def first_stage(base: KnowledgeBase, search: Search, mode: Mode = "hybrid") -> dict[str, float]:
+    """Runs what a mode needs of the vector and the text search, side by side, and fuses them.
+
+    Returns:
+        Chunk id to score in 0..1, best first.
+    """
     check(search)
     dense, lexical = await asyncio.gather(
         _dense(base, search) if mode != "keyword" else _nothing(),
         _lexical(base, search) if mode != "vector" else _nothing(),
     )
     if not dense or not lexical:
-        return FirstStage(dense, lexical, ranking.best_first(ranking.min_max(dense or lexical)))
-    fused = ranking.weighted_fusion(((DENSE, dense), (1 - DENSE, lexical)))
-    return FirstStage(dense, lexical, fused)
+        return ranking.best_first(ranking.min_max(dense or lexical))
+    return ranking.weighted_fusion(((DENSE, dense), (1 - DENSE, lexical)))
 
 
 async def _nothing() -> dict[str, float]:

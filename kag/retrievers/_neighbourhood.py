@@ -112,7 +112,7 @@ class Neighbourhood:
         return [m for m in self._mentions if self._degrees.get(m.entity_id, _UNKNOWN_DEGREE) > 1]
 
     async def _step(self, store: Store, entities: Sequence[str]) -> None:
-        """Steps from entities to all their passages; those that stand in too many, or in one only, lead nowhere."""
+        """Steps from entities to all their passages; those in too many, or in one only, lead nowhere."""
         most = max(MIN_DEGREE, int(self.weights.max_share * self.total))
         found = await store.mentions(entity_ids=entities, max_degree=most)
         around: dict[str, set[str]] = {entity: set() for entity in entities}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -89,8 +88,3 @@ class Searcher(Protocol):
             SearchError: The query is empty, or `k` is out of bounds.
             EmbeddingMismatchError: The store's vectors come from another model.
         """
-
-
-def path_text(path: Sequence[Step]) -> str:
-    """Writes a path on one line: `question → Pierre Curie → Paris.md`."""
-    return " → ".join(f"{step.edge} {step.name}".strip() for step in path)

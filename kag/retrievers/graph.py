@@ -41,13 +41,13 @@ class GraphRetriever:
     async def search(self, search: Search) -> Evidence:
         """Finds the best passages for a question, best first."""
         base = self.knowledge_base
-        stage = await first_stage(base, search)
-        if not stage.fused:
+        fused = await first_stage(base, search)
+        if not fused:
             return Evidence(search.text, "graph", ())
-        graph = await self._walked(search, stage.fused)
-        scores = self._mixed(graph, stage.fused)
+        graph = await self._walked(search, fused)
+        scores = self._mixed(graph, fused)
         if search.document_ids:
-            scores = {item: score for item, score in scores.items() if item in stage.fused}
+            scores = {item: score for item, score in scores.items() if item in fused}
         best = dict(islice((await self._ordered(search, scores)).items(), search.k))
         explained = await explain(base, graph, search.text, list(best))
         return Evidence(

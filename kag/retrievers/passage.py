@@ -33,6 +33,6 @@ class PassageRetriever:
 
     async def search(self, search: Search) -> Evidence:
         """Finds the best passages for a text, best first."""
-        stage = await first_stage(self.knowledge_base, search, self.mode)
-        best = dict(islice(stage.fused.items(), search.k))
+        fused = await first_stage(self.knowledge_base, search, self.mode)
+        best = dict(islice(fused.items(), search.k))
         return Evidence(search.text, self.mode, await hits(self.knowledge_base, best))

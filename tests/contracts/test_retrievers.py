@@ -97,7 +97,7 @@ async def test_query_syntax_is_only_words(base: kag.KnowledgeBase, mode: Mode, t
 async def test_a_search_that_cannot_be_run_is_refused(
     base: kag.KnowledgeBase, mode: Mode, search: Search
 ) -> None:
-    with pytest.raises(SearchError, match="empty|expected 1 to"):
+    with pytest.raises(SearchError, match=r"empty|expected 1 to"):
         await searcher(base, mode).search(search)
 
 

@@ -47,7 +47,9 @@ def test_the_walk_reaches_a_passage_over_a_shared_entity() -> None:
 
 @given(st.integers(1, 8), st.floats(0, 1))
 def test_the_walk_never_makes_mass(steps: int, proceed: float) -> None:
-    passages, entities = ranking.walk(line(), np.array([0.6, 0.1]), np.array([0.3]), proceed=proceed, steps=steps)
+    passages, entities = ranking.walk(
+        line(), np.array([0.6, 0.1]), np.array([0.3]), proceed=proceed, steps=steps
+    )
     assert passages.sum() + entities.sum() == pytest.approx(1.0)
 
 
