@@ -27,14 +27,14 @@ def commands() -> list[list[str]]:
     return [shlex.split(match["rest"]) for match in found if match]
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.strip().splitlines()[-1][:40])
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: f"{len(code)} characters")
 def test_an_example_runs(code: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert done.stdout or "print(" not in code
 
 
 @pytest.mark.parametrize("arguments", commands(), ids=" ".join)
