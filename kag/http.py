@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _IDLE_SECONDS = 60.0
 _KEY_LIKE = re.compile(r"\b(sk|gsk|pk|xai|key)-[\w\-*]{6,}", re.IGNORECASE)
+
+_USER = re.compile(r"//[^/@\s]*@")
 
 _Life = AsyncGenerator["ClientSession", None]
 _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[ClientSession, _Life]] = WeakKeyDictionary()
@@ -76,19 +78,30 @@ def base_url(url: str, *, endpoint: str = "") -> str:
     Raises:
         ConfigurationError: It is not an http(s) URL.
     """
-    given, url = url, url.strip()
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _parts(url.strip())
+    if parts is None:
+        shown = _USER.sub("//***@", shorten(url, 120))
         raise ConfigurationError(
-            f"api_base must be an http(s) URL such as 'http://localhost:8000/v1'; got {given!r}."
+            f"api_base must be an http(s) URL such as 'http://localhost:8000/v1'; got {shown!r}."
         )
     path = parts.path.rstrip("/").removesuffix(endpoint)
     return urlunsplit(parts._replace(path=path or "/v1"))
 
 
+def _parts(url: str) -> SplitResult | None:
+    """Splits an http(s) URL; None where it is none, such as one with half an IPv6 address or port 99999."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
 def is_local(url: str) -> bool:
     """Tells whether a URL leads to this machine or a private network."""
-    host = (urlsplit(url).hostname or "").lower()
+    parts = _parts(url)
+    host = ((parts.hostname if parts else "") or "?.").lower()
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

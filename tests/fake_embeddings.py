@@ -93,7 +93,9 @@ class FakeEmbeddings:
             {"object": "embedding", "index": i, "embedding": _packed(v) if as_base64 else v}
             for i, v in enumerate(vectors)
         ]
-        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        usage: Json = {"prompt_tokens": len(body["input"]), "total_tokens": len(body["input"])}
+        if "provider" in body:  # as OpenRouter tells
+            usage["cost"] = 0.001
         return 200, {"object": "list", "model": body["model"], "data": data[::-1], "usage": usage}
 
     def _complaint(self, body: Json) -> str:

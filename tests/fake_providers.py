@@ -70,6 +70,7 @@ class FakeProvider:
         self.fixed: str | None = None  # the answer to everything, schema or not
         self.echo = False  # answers {"echo": "number-7"} to what mentions number-7, and keeps no requests
         self.tokens = (10, 5)
+        self.told: dict[str, Json] = {}
         self._released = asyncio.Event()
         self._random: tuple[random.Random, float, tuple[Fault, ...]] | None = None
         self.injected = 0
@@ -90,6 +91,7 @@ class FakeProvider:
     async def __aenter__(self) -> FakeProvider:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/{path:.*}", self._handle)
+        app.router.add_get("/{path:.*}", self._tell)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, backlog=2048)
@@ -100,6 +102,14 @@ class FakeProvider:
     async def __aexit__(self, *_: object) -> None:
         self._released.set()
         await self._runner.cleanup()
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        """What a server tells about itself: `told` has a body for each path, and no other path is there."""
+        path = request.path.removeprefix(FLAVOURS[self.flavour].root)
+        body = self.told.get(path)
+        if body is None:
+            return web.json_response({"error": {"message": f"No endpoint {path}", "code": 404}}, status=404)
+        return web.json_response(body)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

@@ -69,6 +69,15 @@ def typed_instance(kind: str, schema: Json, root: Json) -> Any:
     return values.get(kind)
 
 
+def keywords_in(schema: Any) -> set[str]:
+    """The keywords of a schema at every depth; names of properties are none."""
+    if not isinstance(schema, dict):
+        return set()
+    maps = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    children = [*maps, *schema.get("anyOf", ()), schema.get("items")]
+    return set(schema).union(*(keywords_in(child) for child in children))
+
+
 def check_strict(schema: Any, path: str = "()") -> None:
     """Refuses what OpenAI's strict mode refuses."""
     if why := wrong_in_strict_mode(schema):

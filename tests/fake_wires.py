@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from fake_schemas import Json, RefusedError, check_strict, instance, refuse, schema_in_prompt
+from fake_schemas import Json, RefusedError, check_strict, instance, keywords_in, refuse, schema_in_prompt
 
 if TYPE_CHECKING:
     from fake_providers import FakeProvider
@@ -46,6 +46,8 @@ class Flavour:
     refusal: str = "This response_format type is unavailable now"
     refusal_status: int = 400
     cost: float | None = None
+    unknown_bounds: frozenset[str] = frozenset()  # keywords of a schema that it cannot hold answers to
+    complaint: str = "keyword '{}' is not supported in response_format schemas"
 
     def check(self, body: Json) -> None:
         if self.fields is not None and (unknown := body.keys() - self.fields):
@@ -56,7 +58,8 @@ class Flavour:
             return
         if form["type"] not in self.forms:
             raise refuse(f"response_format: {self.refusal}", status=self.refusal_status)
-        if form["type"] == "json_object" and "json" not in json.dumps(body["messages"]).lower():
+        told = "schema" in form or "json" in json.dumps(body["messages"]).lower()
+        if form["type"] == "json_object" and not told:
             raise refuse(
                 "'messages' must contain the word 'json' to use 'response_format' of type 'json_object'."
             )
@@ -68,6 +71,8 @@ class Flavour:
             self.name_needed and not re.fullmatch(r"[\w-]{1,64}", form.get("name", ""))
         ):
             raise refuse("json_schema needs a name and a schema", param="response_format")
+        if unknown := sorted(keywords_in(form["schema"]) & self.unknown_bounds):
+            raise refuse(self.complaint.format(unknown[0]))
         if self.strict and form.get("strict"):
             if form["schema"].get("type") != "object":
                 raise refuse(
@@ -198,6 +203,13 @@ FLAVOURS: dict[str, Flavour] = {
         refusal="literal_error json_schema",
         refusal_status=500,
     ),
+    # A vLLM whose grammar engine does not say which keyword it cannot hold.
+    "vllm_without_lengths": Flavour(
+        key=False,
+        unknown_bounds=frozenset(("maxLength", "minLength")),
+        complaint="The provided JSON schema contains features not supported by xgrammar.",
+    ),
+    "no_lengths": Flavour(unknown_bounds=frozenset(("maxLength", "minLength"))),
     "no_forms": Flavour(key=False, forms=frozenset(("text",))),
 }
 

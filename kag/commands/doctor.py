@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -130,8 +129,9 @@ async def _match(base: KnowledgeBase, stored: Data) -> None:
     try:
         await base.embed_query("what is known")
         stored["vectors_match"] = True
-    except EmbeddingMismatchError as error:
-        stored.update(status=FAILED, vectors_match=False, error=str(error))
+    except KagError as error:
+        matches = False if isinstance(error, EmbeddingMismatchError) else None
+        stored.update(status=FAILED, vectors_match=matches, error=str(error))
 
 
 async def _embedding(base: KnowledgeBase, prefer: str | None) -> Data:
@@ -166,10 +166,9 @@ def _list_back_ends(provider: str, name: str | None, api_base: str | None, *, as
             "Only OpenRouter tells which back-ends serve a model: "
             "kag doctor --provider openrouter meta-llama/llama-3.1-8b-instruct"
         )
-    from kag.language_models import _probe
+    from kag.language_models import _told
 
-    key = os.environ.get("OPENROUTER_API_KEY")
-    found = asyncio.run(_probe.back_ends(name, api_base=api_base, api_key=key))
+    found = asyncio.run(_told.back_ends(name, api_base=api_base))
     if as_json:
         console.emit({"model": name, "back_ends": found})
         return

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from kag.embedding_models import _cache, _rows
 from kag.embedding_models._prompts import prompts
+from kag.embedding_models._usage import Usage
 from kag.embedding_models.base import Backend, Batch, Habits
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ class Calls:
     Args:
         backend: The model.
         habits: How the user wants texts to be sent.
+        usage: What counts requests and cache hits.
     """
 
-    def __init__(self, backend: Backend, habits: Habits) -> None:
+    def __init__(self, backend: Backend, habits: Habits, usage: Usage) -> None:
         usual = prompts(backend.name)
         self.backend = backend
+        self._usage = usage
         self._query_prompt = usual[0] if habits.query_prompt is None else habits.query_prompt
         self._passage_prompt = usual[1] if habits.passage_prompt is None else habits.passage_prompt
         self._batch = Batch(habits.batch_size or backend.batch.texts, backend.batch.characters)
@@ -64,6 +67,7 @@ class Calls:
     async def _request(self, texts: list[str], *, query: bool) -> Vectors:
         prompt = self._query_prompt if query else self._passage_prompt
         async with self._slot():
+            self._usage.add(requests=1)
             rows = await self.backend.embed([prompt + text for text in texts], query=query)
         rows = _rows.unit(rows, self.backend.name, self.backend.dimensions)
         self.backend.dimensions = rows.shape[1]
@@ -75,6 +79,7 @@ class Calls:
         await self.measure()
         keys = {self._key(text, query=query): text for text in texts}
         found = await asyncio.to_thread(self._cache.get, list(keys))
+        self._usage.add(cache_hits=len(found))
         return {keys[key]: row for key, row in found.items()}
 
     def _key(self, text: str, *, query: bool) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -104,6 +105,7 @@ class EmbeddingModel:
             download=download,
             threads=threads,
         )
+        self.usage = self._options.usage
         self._choice: Choice | None = None
         self._calls: Calls | None = None
         self._loading = threading.Lock()
@@ -167,7 +169,14 @@ class EmbeddingModel:
         """
         given = [texts] if isinstance(texts, str) else texts
         wanted = [_writable(text if isinstance(text, str) else str(text)) for text in given]
-        return await (await self._ready()).rows(wanted, query=query)
+        begun, failed = time.perf_counter(), 1
+        try:
+            rows = await (await self._ready()).rows(wanted, query=query)
+            failed = 0
+            return rows
+        finally:
+            seconds = time.perf_counter() - begun
+            self.usage.add(calls=1, failures=failed, texts=len(wanted), latency=seconds)
 
     async def embed_query(self, text: Any) -> Vectors:
         """Embeds one question; float32 `(dimensions,)`. See `embed`."""
@@ -188,7 +197,7 @@ class EmbeddingModel:
             raise SavingError(
                 f"{self!r} is a callable and cannot be saved; name a model, such as 'wordllama'."
             )
-        config = {**asdict(self._options), **asdict(self._habits), "api_key": None}
+        config = {**asdict(self._options), **asdict(self._habits), "api_key": None, "usage": None}
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in config.items()}
         return {key: value for key, value in plain.items() if value is not None}
 
@@ -218,7 +227,7 @@ class EmbeddingModel:
                 self._choice = _auto.choose(self._options, prefer)
             from kag.embedding_models._calls import Calls
 
-            self._calls = Calls(self._choice.backend, self._habits)
+            self._calls = Calls(self._choice.backend, self._habits, self.usage)
             return self._calls
 
     def _loaded(self) -> Choice:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kag.embedding_models._usage import Usage
 from kag.errors import EmbeddingModelError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Options:
         extra_body: Further fields of each request.
         download: False forbids fetching model files.
         threads: Threads for a model that runs in this process.
+        usage: What a provider adds the tokens and the cost of its requests to.
     """
 
     model: str | None = None
@@ -52,6 +54,7 @@ class Options:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     download: bool = True
     threads: int | None = None
+    usage: Usage = field(default_factory=Usage, repr=False, compare=False)
 
     def prefix(self) -> str:
         """Returns what stands before the first slash of the model's name, lower-cased."""

@@ -63,9 +63,12 @@ class LitellmBackend:
         except (OpenAIError, ValueError) as error:
             raise self._failure(error) from error
         try:
-            return _rows.from_items(reply.data, self.name, len(texts))
+            rows = _rows.from_items(reply.data, self.name, len(texts))
         except (TypeError, ValueError, KeyError) as error:
             raise EmbeddingModelError(f"{self.name}: the answer holds no vectors ({error}).") from error
+        hidden = getattr(reply, "_hidden_params", None) or {}
+        self._options.usage.spend(getattr(reply.usage, "prompt_tokens", None), hidden.get("response_cost"))
+        return rows
 
     def _arguments(self, *, query: bool) -> dict[str, Any]:
         options = self._options

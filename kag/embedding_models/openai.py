@@ -187,13 +187,18 @@ class OpenAIBackend:
         from kag.embedding_models import _rows
 
         try:
-            return _rows.from_items(orjson.loads(body)["data"], self.name, count)
+            reply = orjson.loads(body)
+            rows = _rows.from_items(reply["data"], self.name, count)
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             said = http.shorten(http.redact(body[:300].decode("utf-8", "replace"), self._key), 200)
             raise EmbeddingModelError(
                 f"{self.name}: {self._url} did not answer with embeddings but with: {said}. "
                 "Is it an OpenAI-compatible server, and the model one for embeddings?"
             ) from error
+        used = reply.get("usage")
+        if isinstance(used, dict):
+            self._options.usage.spend(used.get("prompt_tokens"), used.get("cost"))
+        return rows
 
 
 class _TooMuchError(EmbeddingModelError):

@@ -20,6 +20,7 @@ from kag.errors import (
     StructuredOutputError,
 )
 from kag.http import redact, retry_after, shorten
+from kag.language_models._strict import BOUNDS
 from kag.language_models.base import Endpoint
 
 _TOO_LONG = re.compile(
@@ -32,12 +33,18 @@ _FILTERED = re.compile(
 )
 _FORM = re.compile(
     r"response_?format|json_?schema|json_?object|\bschema\b|structured output|tool_choice|\btools?\b"
-    r"|function.?call|grammar|requested parameters|output_format",
+    r"|function.?call|grammar|requested parameters|output_format|m(ax|in)(Length|Items)\b"
+    r"|unsupported keyword",
     re.IGNORECASE,
 )
 _ONE_SCHEMA = re.compile(
     r"invalid schema|invalid json ?schema|schema.{0,40}(invalid|unsupported|not supported)", re.IGNORECASE
 )
+_TOO_RICH = re.compile(
+    r"grammar|repetition|features? (that (is|are) )?(not|un) ?supported|unsupported (keyword|feature)",
+    re.IGNORECASE,
+)
+_CLEAR = {word for word in BOUNDS if not word.islower()}  # no words of plain English, such as `format`
 _USED_UP = ("insufficient_quota", "billing_hard_limit_reached")
 _FORM_BREAKS_IT = re.compile(r"response_?format|json_?schema", re.IGNORECASE)
 
@@ -46,11 +53,27 @@ class RefusedFieldError(ProviderError):
     """The server does not take a field of the request; another form of it may do.
 
     `field` names what it refused, where it says so; `one_schema` tells that it is this schema rather than
-    the form.
+    the form; `said` is the complaint.
     """
 
     field: str = ""
     one_schema: bool = False
+    said: str = ""
+
+    def refused_bounds(self, bounds: frozenset[str]) -> tuple[frozenset[str], bool]:
+        """Returns which of a schema's bounds it complains about, and whether no schema may have them.
+
+        Args:
+            bounds: Keywords of the schema that was sent.
+        """
+        named = frozenset(
+            word
+            for word in bounds
+            if re.search(rf"\b{word}\b" if word in _CLEAR else rf"['\"`]{word}['\"`]", self.said)
+        )
+        if named:
+            return named, True
+        return (bounds, False) if _TOO_RICH.search(self.said) else (frozenset(), False)
 
 
 class QuotaError(RateLimitError):
@@ -133,6 +156,7 @@ def _refused(
             f"{endpoint.model}: the server does not take the request's form ({status}): {text}", **who
         )
         refusal.field = complaint.field
+        refusal.said = complaint.text
         refusal.one_schema = bool(_ONE_SCHEMA.search(complaint.text))
         return refusal
     what = "failed" if status >= 500 else "refused the request"

@@ -26,7 +26,8 @@ from kag.language_models._messages import to_message, with_instruction
 from kag.language_models._prices import Budget, Price
 from kag.language_models._providers import Mode, Provider
 from kag.language_models._retry import Retry
-from kag.language_models._structured import AnswerSchema, Form
+from kag.language_models._structured import MACHINE_READ, AnswerSchema, Form
+from kag.language_models._telemetry import Tally
 from kag.language_models.base import Delta, Endpoint, Json, Reply, Request, Tokens, Transport
 from kag.language_models.limits import Limiter
 from kag.language_models.usage import Usage
@@ -39,6 +40,7 @@ _OPTIONAL = {
     "reasoning_effort", "stream_options",
 }  # fmt: skip
 _PLAIN = Form("prompt", {})
+_NONE: frozenset[str] = frozenset()
 _Error = TypeVar("_Error", bound=LanguageModelError)
 
 
@@ -51,12 +53,14 @@ class Call:
         fields: Fields of the body that the caller chose.
         timeout: Seconds for one request.
         schema: What the answer must fit, if anything.
+        tally: Counts what the call takes.
     """
 
     messages: list[Json]
     fields: Json
     timeout: float
     schema: AnswerSchema | None = None
+    tally: Tally = field(default_factory=Tally)
 
     def again(self, error: InvalidAnswerError) -> Call:
         """Returns the call with the invalid answer and what is wrong with it."""
@@ -81,10 +85,14 @@ class _Progress:
 
 @dataclass(slots=True)
 class _Learned:
-    """What a server has refused: modes, modes for one schema, and fields with what stands in for them."""
+    """What a server has refused: modes, also for one schema; fields with what stands in for them; bounds."""
 
     modes: set[tuple[Mode, bytes]] = field(default_factory=set)
     fields: dict[str, str | None] = field(default_factory=dict)
+    bounds: dict[bytes, frozenset[str]] = field(default_factory=dict)  # under b"" for every schema
+
+    def refused_bounds(self, schema: AnswerSchema) -> frozenset[str]:
+        return self.bounds.get(b"", _NONE) | self.bounds.get(schema.text, _NONE) if self.bounds else _NONE
 
 
 class Exchange:
@@ -159,12 +167,31 @@ class Exchange:
                     raise
                 await self._recover(error, progress)
 
+    async def try_mode(self, call: Call, mode: Mode) -> Any:
+        """Asks once, for structured output in one mode only, and learns nothing but refused bounds.
+
+        Raises:
+            LanguageModelError: The server refuses the mode, or its answer does not fit the schema.
+        """
+        while True:
+            schema = call.schema
+            form = schema.form(mode, self._learned.refused_bounds(schema)) if schema else None
+            progress = _Progress(call, call, form or _PLAIN)
+            try:
+                return self.accepted(await self._send(self._built(call, progress.form), progress), call)
+            except RefusedFieldError as error:
+                if schema is None or not self._learns_bounds(error, schema, mode):
+                    raise
+
     def _request(self, progress: _Progress) -> Request:
-        call = progress.call
+        if progress.call.schema is not None:
+            progress.form = self._form(progress.call.schema)
+        return self._built(progress.call, progress.form)
+
+    def _built(self, call: Call, form: Form) -> Request:
         fields: Json = dict(call.fields)
         messages = call.messages
         if call.schema is not None:
-            progress.form = form = self._form(call.schema)
             fields = _merged(self.facts.fields, fields, form.fields)
             if form.instruction:
                 messages = with_instruction(messages, form.instruction)
@@ -176,11 +203,11 @@ class Exchange:
         return Request(messages, fields, call.timeout)
 
     def _form(self, schema: AnswerSchema) -> Form:
-        refused = self._learned.modes
+        refused, bounds = self._learned.modes, self._learned.refused_bounds(schema)
         for mode in self.facts.modes:
             if (mode, b"") in refused or (mode, schema.text) in refused:
                 continue
-            if form := schema.form(mode):
+            if form := schema.form(mode, bounds):
                 return form
         return schema.form("prompt") or _PLAIN
 
@@ -192,7 +219,7 @@ class Exchange:
             reply = await self._transport.send(request)
             return reply
         finally:
-            self._leave(reply.tokens if reply else None, estimate, held)
+            self._leave(reply.tokens if reply else None, estimate, held, progress.call.tally)
 
     async def _stream(self, request: Request, progress: _Progress) -> AsyncGenerator[Delta, None]:
         estimate, held = await self._enter(request)
@@ -211,7 +238,7 @@ class Exchange:
             await pieces.aclose()
             if size and tokens is None:  # the server does not count, or the stream was closed early
                 tokens = Tokens(_prompt_tokens(request), size // 4 + 1)
-            self._leave(tokens, estimate, held)
+            self._leave(tokens, estimate, held, progress.call.tally)
 
     async def _enter(self, request: Request) -> tuple[int, float]:
         """Waits for a slot and holds money back; gives the estimates that `_leave` settles."""
@@ -230,7 +257,7 @@ class Exchange:
             raise
         return estimate, held
 
-    def _leave(self, tokens: Tokens | None, estimate: int, held: float) -> None:
+    def _leave(self, tokens: Tokens | None, estimate: int, held: float, tally: Tally) -> None:
         used = tokens or Tokens()
         cost = self._price.of(used) if self._price else used.cost or 0.0
         unpriced = tokens is not None and self._price is None and used.cost is None
@@ -239,6 +266,7 @@ class Exchange:
             ok=tokens is not None, unused=estimate - used.prompt - used.completion if estimate else 0
         )
         self._usage.last_cost = cost
+        tally.add(used, cost)
         self._usage.add(
             requests=1,
             prompt_tokens=used.prompt,
@@ -328,9 +356,24 @@ class Exchange:
         schema, mode = progress.call.schema, progress.form.mode
         if schema is None or mode == "prompt":
             return False
+        if self._learns_bounds(error, schema, mode):
+            return True
+        self._learned.bounds.pop(schema.text, None)  # it was not the bounds that this mode could not take
         self._learned.modes.add((mode, schema.text if error.one_schema else b""))
         _log.info("%s does not take structured output as %s.", self.endpoint.model, mode)
         return self._form(schema).mode != mode
+
+    def _learns_bounds(self, error: RefusedFieldError, schema: AnswerSchema, mode: Mode) -> bool:
+        """Notes which bounds of a schema the server cannot hold; tells whether there were any."""
+        sent = schema.bounds - self._learned.refused_bounds(schema) if mode in MACHINE_READ else _NONE
+        bounds, everywhere = error.refused_bounds(sent)
+        if not bounds:
+            return False
+        key = b"" if everywhere else schema.text
+        self._learned.bounds[key] = self._learned.bounds.get(key, _NONE) | bounds
+        names = ", ".join(sorted(bounds))
+        _log.info("%s cannot hold answers to %s; they are only checked.", self.endpoint.model, names)
+        return True
 
 
 def _final(error: LanguageModelError, progress: _Progress) -> LanguageModelError:

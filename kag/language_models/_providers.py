@@ -11,9 +11,10 @@ from kag.errors import AuthenticationError, ConfigurationError
 from kag.http import base_url, is_local
 from kag.language_models.base import Endpoint
 
-Mode = Literal["strict", "json_schema", "llama", "tool", "json_object", "prompt"]
+Mode = Literal["strict", "bounded", "json_schema", "llama", "tool", "json_object", "prompt"]
 
 _OPENAI: tuple[Mode, ...] = ("strict", "json_schema", "tool", "json_object", "prompt")
+_BOUNDED: tuple[Mode, ...] = ("bounded", "json_schema", "tool", "json_object", "prompt")
 _SCHEMA: tuple[Mode, ...] = ("json_schema", "llama", "json_object", "tool", "prompt")
 _TOOL: tuple[Mode, ...] = ("tool", "json_schema", "json_object", "prompt")
 _OBJECT: tuple[Mode, ...] = ("json_object", "prompt")
@@ -44,6 +45,10 @@ class Provider:
     renames: dict[str, str] = field(default_factory=dict)
     stream_usage: bool = True
     fields: dict[str, object] = field(default_factory=dict)
+
+    def key(self) -> str:
+        """Returns the key that the environment has, or an empty string."""
+        return _from_environment(self.keys)
 
 
 def _local(port: int, *bases: str, keys: tuple[str, ...] = ()) -> Provider:
@@ -140,18 +145,21 @@ def facts(model: str, api_base: str | None) -> Provider:
     """Returns what is known about the provider of a model.
 
     A server at an address of the user's own is taken for OpenAI-compatible when its provider is unknown,
-    and is asked for structured output in the form that local servers share.
+    and is asked for structured output in the form that local servers share. One that stands in for OpenAI
+    gets bounds such as `maxLength` too, which most servers can hold and OpenAI itself refuses.
     """
     provider, name = split(model)
     known = PROVIDERS.get(provider, _ANY_SERVER if api_base else _ANY_LITELLM)
     if provider == "groq" and name.startswith(("compound", "groq/compound")):
         return replace(known, modes=_OBJECT)
     base = api_base or _from_environment(known.bases)
-    if base and known.dialect:
-        return replace(
-            known, modes=_SCHEMA if is_local(_base(base)) else known.modes, dialect=False, renames={}
-        )
+    if base and known.dialect and not _is_openai(url := base_url(base)):
+        return replace(known, modes=_SCHEMA if is_local(url) else _BOUNDED, dialect=False, renames={})
     return known
+
+
+def _is_openai(url: str) -> bool:
+    return f".{urlsplit(url).hostname}".endswith(".openai.com")
 
 
 def endpoint(model: str, api_base: str | None, api_key: str | None, transport: str) -> Endpoint:
@@ -169,11 +177,11 @@ def endpoint(model: str, api_base: str | None, api_key: str | None, transport: s
             raise ConfigurationError(
                 f"{model}: the provider {provider!r} is not known; say where it is with api_base=."
             )
-        base = _base(base)
+        base = base_url(base, endpoint="/chat/completions")
     if "@" in urlsplit(base).netloc:
         raise ConfigurationError(f"{model}: api_base holds a user or password; pass the secret as api_key=.")
     local = is_local(base) if base else False
-    key = api_key or _from_environment(known.keys)
+    key = api_key or known.key()
     if transport == "direct" and not (key or local or api_base):
         raise AuthenticationError(
             f"{model}: no key; set {' or '.join(known.keys) or 'api_key='} or pass api_key=.",
@@ -181,13 +189,6 @@ def endpoint(model: str, api_base: str | None, api_key: str | None, transport: s
             model=model,
         )
     return Endpoint(provider, model, name, base, key, local)
-
-
-def _base(url: str) -> str:
-    try:
-        return base_url(url, endpoint="/chat/completions")
-    except ValueError as error:  # such as half an IPv6 address
-        raise ConfigurationError(f"api_base is no URL: {error}.") from error
 
 
 def _from_environment(variables: tuple[str, ...]) -> str:

@@ -1,23 +1,28 @@
 """OpenAI's strict dialect of JSON Schema: what it can express, how it is written, how its nulls are undone.
 
 The dialect: every object lists all its fields as required and forbids others; nothing stands beside a
-reference; some keywords are unknown. What is dropped here is still checked, with the full schema, when the
-answer comes.
+reference; some keywords are unknown to OpenAI. Other servers turn bounds such as `maxLength` into a grammar,
+without which a small model may never end, so they get those. What is dropped here is still checked, with the
+full schema, when the answer comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kag.language_models.base import Json
 
-_UNKNOWN = {
+UNKNOWN = frozenset({
     "default", "examples", "minLength", "maxLength", "uniqueItems", "minProperties", "maxProperties",
     "patternProperties", "propertyNames", "contains", "minContains", "maxContains",
     "unevaluatedProperties", "unevaluatedItems", "discriminator", "contentEncoding", "contentMediaType",
     "deprecated", "readOnly", "writeOnly", "$schema", "$id", "$comment",
-}  # fmt: skip
+})  # fmt: skip
+BOUNDS = frozenset({
+    "minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minProperties",
+    "maxProperties", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+})  # fmt: skip
 _INEXPRESSIBLE = {"not", "if", "then", "else", "dependentRequired", "dependentSchemas", "prefixItems"}
 _MAPS = ("properties", "$defs", "definitions")
 _LISTS = ("anyOf", "oneOf", "allOf")
@@ -46,27 +51,55 @@ def _children(schema: Mapping[str, Any]) -> list[Any]:
     return [*found, schema["items"]] if "items" in schema else found
 
 
-def strict(schema: Mapping[str, Any]) -> Json:
-    """Returns a schema in the strict dialect."""
+def bounds_in(schema: Any) -> frozenset[str]:
+    """Returns the keywords in a schema that bound a value beyond its type."""
+    if not isinstance(schema, Mapping):
+        return frozenset()
+    return (BOUNDS & schema.keys()).union(*(bounds_in(child) for child in _children(schema)))
+
+
+def without(schema: Any, drop: Callable[[str, Any], bool]) -> Any:
+    """Returns a schema without the keywords, with their values, that are to be dropped at every depth."""
+    if not isinstance(schema, Mapping):
+        return schema
+    kept: Json = {key: value for key, value in schema.items() if not drop(key, value)}
+    for key in _MAPS:
+        if key in kept:
+            kept[key] = {name: without(child, drop) for name, child in kept[key].items()}
+    for key in _LISTS:
+        if key in kept:
+            kept[key] = [without(child, drop) for child in kept[key]]
+    if "items" in kept:
+        kept["items"] = without(kept["items"], drop)
+    return kept
+
+
+def is_open_pattern(key: str, value: Any) -> bool:
+    """Tells whether it is a pattern that may match a part, for which llama.cpp drops the whole grammar."""
+    return key == "pattern" and not (str(value).startswith("^") and str(value).endswith("$"))
+
+
+def strict(schema: Mapping[str, Any], unknown: frozenset[str] = UNKNOWN) -> Json:
+    """Returns a schema in the strict dialect, without the keywords that are unknown to the server."""
     if "$ref" in schema:
         return {"$ref": schema["$ref"]}
     if len(schema.get("allOf", ())) == 1:
-        return strict(schema["allOf"][0])
+        return strict(schema["allOf"][0], unknown)
     written: Json = {}
     for key, value in schema.items():
         if key == "properties":
             required = set(schema.get("required", ()))
             written[key] = {
-                name: strict(child) if name in required else _nullable(strict(child))
+                name: strict(child, unknown) if name in required else _nullable(strict(child, unknown))
                 for name, child in value.items()
             }
         elif key in ("$defs", "definitions"):
-            written[key] = {name: strict(child) for name, child in value.items()}
+            written[key] = {name: strict(child, unknown) for name, child in value.items()}
         elif key in _LISTS:
-            written["anyOf"] = [strict(child) for child in value]
+            written["anyOf"] = [strict(child, unknown) for child in value]
         elif key == "items":
-            written[key] = strict(value)
-        elif key not in _UNKNOWN:
+            written[key] = strict(value, unknown)
+        elif key not in unknown:
             written[key] = value
     if "properties" in written:
         written |= {"required": list(written["properties"]), "additionalProperties": False}

@@ -22,7 +22,16 @@ from kag.language_models._errors import InvalidAnswerError
 from kag.language_models._fits import Check, compiled
 from kag.language_models._providers import Mode
 from kag.language_models._repair import candidates
-from kag.language_models._strict import drop_nulls, expressible, strict
+from kag.language_models._strict import (
+    BOUNDS,
+    UNKNOWN,
+    bounds_in,
+    drop_nulls,
+    expressible,
+    is_open_pattern,
+    strict,
+    without,
+)
 from kag.language_models.base import Endpoint, Json, Reply
 
 if TYPE_CHECKING:
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[^a-zA-Z0-9_-]+")
 _RAW = 2000
+MACHINE_READ = frozenset({"strict", "bounded", "json_schema", "llama", "tool"})  # the server reads the schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class AnswerSchema:
 
     text: bytes
     _forms: dict[Mode, Form | None] = field(default_factory=dict, repr=False)
+    _lighter: dict[frozenset[str], AnswerSchema] = field(default_factory=dict, repr=False)
 
     @cached_property
     def value(self) -> Json:
@@ -81,11 +92,30 @@ class AnswerSchema:
         nowhere: Registry[Any] = Registry()  # references lead into the schema itself; nothing is fetched
         return Draft202012Validator(self.value, registry=nowhere)
 
-    def form(self, mode: Mode) -> Form | None:
-        """Returns how to ask for it in a mode, or None where the mode cannot express it."""
+    @cached_property
+    def bounds(self) -> frozenset[str]:
+        """Its keywords that bound values beyond their types, such as `maxLength`."""
+        return bounds_in(self.value)
+
+    def form(self, mode: Mode, refused: frozenset[str] = frozenset()) -> Form | None:
+        """Returns how to ask for it in a mode, or None where the mode cannot express it.
+
+        Args:
+            mode: Which.
+            refused: Keywords that the server does not take; a prompt may still hold them.
+        """
+        if mode in MACHINE_READ and (refused := refused & self.bounds):
+            return self._without(refused).form(mode)
         if mode not in self._forms:
             self._forms[mode] = _BUILDERS[mode](self)
         return self._forms[mode]
+
+    def _without(self, keywords: frozenset[str]) -> AnswerSchema:
+        if keywords not in self._lighter:
+            self._lighter[keywords] = AnswerSchema(
+                orjson.dumps(without(self.value, lambda key, _: key in keywords))
+            )
+        return self._lighter[keywords]
 
     def problem(self, value: Any) -> str:
         """Returns what is wrong with a value, or an empty string."""
@@ -202,20 +232,28 @@ def _text(reply: Reply) -> str:
     return reply.content
 
 
-def _strict(schema: AnswerSchema) -> Form | None:
+def _strict(schema: AnswerSchema, mode: Mode = "strict", unknown: frozenset[str] = UNKNOWN) -> Form | None:
     if not expressible(schema.value):
         return None
-    body = {"name": schema.name, "strict": True, "schema": strict(schema.value)}
-    return Form("strict", {"response_format": {"type": "json_schema", "json_schema": body}})
+    body = {"name": schema.name, "strict": True, "schema": strict(schema.value, unknown)}
+    return Form(mode, {"response_format": {"type": "json_schema", "json_schema": body}})
+
+
+def _bounded(schema: AnswerSchema) -> Form | None:
+    return _strict(schema, "bounded", UNKNOWN - BOUNDS)
 
 
 def _json_schema(schema: AnswerSchema) -> Form:
-    body = {"name": schema.name, "schema": schema.value}
+    body = {"name": schema.name, "schema": _for_grammars(schema)}
     return Form("json_schema", {"response_format": {"type": "json_schema", "json_schema": body}})
 
 
 def _llama(schema: AnswerSchema) -> Form:
-    return Form("llama", {"response_format": {"type": "json_object", "schema": schema.value}})
+    return Form("llama", {"response_format": {"type": "json_object", "schema": _for_grammars(schema)}})
+
+
+def _for_grammars(schema: AnswerSchema) -> Json:
+    return dict(without(schema.value, is_open_pattern)) if "pattern" in schema.bounds else schema.value
 
 
 def _tool(schema: AnswerSchema) -> Form | None:
@@ -246,6 +284,7 @@ def _instruction(schema: AnswerSchema) -> str:
 
 _BUILDERS = {
     "strict": _strict,
+    "bounded": _bounded,
     "json_schema": _json_schema,
     "llama": _llama,
     "tool": _tool,

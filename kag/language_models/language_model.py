@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +22,7 @@ from kag.language_models._providers import endpoint, facts, split
 from kag.language_models._retry import Retry, retry_from
 from kag.language_models._stream import Stream
 from kag.language_models._structured import AnswerSchema, prepare
-from kag.language_models._telemetry import begin_span
+from kag.language_models._telemetry import Tally, begin_span
 from kag.language_models.base import Json
 from kag.language_models.cache import ResponseCache
 from kag.language_models.limits import Limiter, Limits
@@ -177,20 +177,20 @@ class LanguageModel:
     async def _ask(
         self, messages: object, schema: Mapping[str, Any] | None, options: Mapping[str, Any]
     ) -> Any:
-        ended = self._begin()
-        succeeded = False
+        tally, succeeded = Tally(), False
+        ended = self._begin(tally)
         try:
             exchange = self._opened()
-            call = self._call(exchange, messages, schema, options)
+            call = replace(self._call(exchange, messages, schema, options), tally=tally)
             answer = await self._cached(exchange, call, options)
             succeeded = True
             return answer
         finally:
             ended(succeeded)
 
-    def _begin(self) -> Callable[[bool], None]:
+    def _begin(self, tally: Tally) -> Callable[[bool], None]:
         """Begins to count a call; what it returns ends that, and takes whether the call succeeded."""
-        begun, end_span = time.perf_counter(), begin_span(self)
+        begun, end_span = time.perf_counter(), begin_span(self.model, tally)
 
         def ended(succeeded: bool) -> None:
             self.usage.add(calls=1, failures=int(not succeeded), latency=time.perf_counter() - begun)
@@ -206,6 +206,7 @@ class LanguageModel:
         if (kept := await self.cache.get(key)) is not None:
             self.usage.last_cost = 0.0
             self.usage.add(cache_hits=1)
+            call.tally.cache_hit = True
             return kept
         answer = await exchange.ask(call)
         try:
@@ -219,7 +220,7 @@ class LanguageModel:
     ) -> Stream:
         exchange = self._opened()
         call = self._call(exchange, messages, schema, options)
-        ended = self._begin()
+        ended = self._begin(call.tally)
         stream = Stream(
             exchange.stream(call),
             lambda reply: exchange.accepted(reply, call),

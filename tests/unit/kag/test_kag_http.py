@@ -52,10 +52,19 @@ def test_an_address_gets_a_scheme_and_a_path(given: str, expected: str) -> None:
     assert http.base_url(given, endpoint="/embeddings") == expected
 
 
-@pytest.mark.parametrize("given", ["", "ftp://h", "http://", "file:///etc/passwd", "http:///v1"])
+@pytest.mark.parametrize("given", [
+    "", "ftp://h", "http://", "file:///etc/passwd", "http:///v1", "http://[bad", "[bad", "http://h:99999/v1",
+    "http://h:x/v1", "http://h:0",
+])  # fmt: skip
 def test_what_is_no_address_is_refused(given: str) -> None:
     with pytest.raises(ConfigurationError, match="http"):
         http.base_url(given)
+
+
+def test_the_refusal_of_an_address_shows_no_password() -> None:
+    with pytest.raises(ConfigurationError, match="http") as caught:
+        http.base_url("http://user:secret@[bad")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +78,7 @@ def test_what_is_no_address_is_refused(given: str) -> None:
         ("http://gpu.lan", True),
         ("https://api.example.com/v1", False),
         ("http://8.8.8.8", False),
+        ("http://[bad", False),
     ],
 )
 def test_a_private_address_is_local(url: str, local: bool) -> None:

@@ -69,6 +69,22 @@ async def test_extraction_is_valid_a_hundred_times(language_model_server: Langua
     await extract(language_model_server, 100)
 
 
+async def test_a_pattern_that_no_grammar_can_hold_does_not_unbind_the_rest(
+    language_model_server: LanguageModelServer,
+) -> None:
+    lm = LanguageModel(language_model_server.model, api_base=language_model_server.url, retry=0)
+    text = {"type": "string", "pattern": "[a-zA-Z]", "minLength": 3, "maxLength": 12}
+    schema = {
+        "type": "object",
+        "properties": {"city": text, "mark": {"type": "string", "pattern": "^[A-C]{2}$"}},
+        "required": ["city", "mark"],
+        "additionalProperties": False,
+    }
+    ask = [{"role": "user", "content": "Name the city: The Danube flows through Vienna."}]
+    answer = await lm(ask, schema, temperature=0, max_tokens=100)
+    assert Draft202012Validator(schema).is_valid(answer)
+
+
 async def test_a_real_answer_streams(language_model_server: LanguageModelServer) -> None:
     lm = LanguageModel(language_model_server.model, api_base=language_model_server.url, temperature=0)
     stream = await lm([{"role": "user", "content": "Count to five."}], streaming=True, max_tokens=20)

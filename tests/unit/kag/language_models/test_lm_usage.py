@@ -63,7 +63,7 @@ SPANS = """
 import asyncio, sys
 sys.path[:0] = sys.argv[1:]
 from opentelemetry import trace
-from fake_providers import FakeProvider
+from fake_providers import FakeProvider, Fault
 from kag.language_models import LanguageModel
 
 class Span(trace.NonRecordingSpan):
@@ -89,7 +89,13 @@ trace.set_tracer_provider(Provider())
 
 async def main():
     async with FakeProvider() as fake:
-        await LanguageModel("openai/gpt-4o-mini", api_base=fake.url, api_key=fake.key)("Hello")
+        lm = LanguageModel("openai/gpt-4o-mini", api_base=fake.url, api_key=fake.key, price=(1.0, 2.0))
+        fake.faults.append(Fault("hang"))  # the first call spans the second, and must not count it
+        first = asyncio.ensure_future(lm("Hello"))
+        await fake.hanging.wait()
+        await lm("Hello again")
+        fake.release()
+        await first
 asyncio.run(main())
 """
 
@@ -97,10 +103,14 @@ asyncio.run(main())
 def test_a_call_is_a_span_where_opentelemetry_is_in_use() -> None:
     paths = [path for path in sys.path if path]
     out = subprocess.check_output([sys.executable, "-c", SPANS, *paths], text=True)
-    assert out.startswith("chat gpt-4o-mini")
+    assert out.count("chat gpt-4o-mini") == 2
     for attribute in (
+        "('gen_ai.usage.output_tokens', 5)",
+        "('kag.requests', 1)",
+        "('kag.cost', 2e-05)",
+        "('kag.latency', 0.",
         "('gen_ai.usage.input_tokens', 10)",
         "('gen_ai.provider.name', 'openai')",
         "('kag.phase', 'inference')",
     ):
-        assert attribute in out
+        assert out.count(attribute) == 2
