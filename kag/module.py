@@ -22,72 +22,32 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
-from contextvars import ContextVar
-from typing import Any, ClassVar, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from kag.data_models.data_model import DataModel, DataModelMeta, UnionSymbol
-from kag.data_models.json_data_model import JsonDataModel
-from kag.data_models.operations import describe
+from kag.data_models.annotations import annotated_result, gives_unknown_number
+from kag.data_models.results import check_promise, entering, leaving, output_symbol, stand_in, traced
 from kag.data_models.session import auto_name, snake_case
 from kag.data_models.symbolic import SymbolicDataModel
 from kag.data_models.variable import Variable
-from kag.errors import KagError, ModuleError, ProgramError
+from kag.errors import KagError, ProgramError
+from kag.graph.arguments import awaited, check_call, checked_type
+from kag.graph.calls import Call, Observer, annotate, current_call, failure, observe, observers, under_way
 from kag.graph.function import Function
 from kag.graph.node import Node, has_symbol
-from kag.graph.structure import map_leaves
+from kag.graph.recording import for_real, recording, refuse_while_recording
+from kag.graph.structure import leaves, map_leaves
+
+__all__ = ["Call", "Module", "Observer", "current_call", "observe"]
 
 M = TypeVar("M", bound="Module")
 
 
-class Call:
-    """A call that is under way; the one around it is its parent.
-
-    Args:
-        module: What is called.
-        parent: The call that made this one, None outside.
-        training: Whether predictions are recorded.
-    """
-
-    __slots__ = ("module", "parent", "training")
-
-    def __init__(self, module: Module, parent: Call | None, training: bool) -> None:
-        self.module = module
-        self.parent = parent
-        self.training = training
-
-    @property
-    def path(self) -> str:
-        """Names of the modules around and of this one, such as `my_program/branch/generator`."""
-        names: list[str] = []
-        call: Call | None = self
-        while call is not None:
-            names.append(call.module.name)
-            call = call.parent
-        if len(names) > _LONGEST_PATH:  # a recursion
-            names[_LONGEST_PATH // 2 : -_LONGEST_PATH // 2] = ["…"]
-        return "/".join(reversed(names))
-
-
-Observer = Callable[[Call, tuple[Any, ...]], AbstractContextManager[Callable[[Any], None]]]
-"""Is given each call and its arguments, and is entered around it; what it yields is given the result."""
-
-_call: ContextVar[Call | None] = ContextVar("kag_call", default=None)
-_observers: list[Observer] = []
-_NOTE = "In module: "
-_LONGEST_PATH = 20
-
-
-def current_call() -> Call | None:
-    """The call that is under way in this task."""
-    return _call.get()
-
-
-def observe(observer: Observer) -> Callable[[], None]:
-    """Has every module call of this process observed ; the returned function ends it."""
-    _observers.append(observer)
-    return lambda: _observers.remove(observer) if observer in _observers else None
+_UNREAD = object()  # what `call` promises by its annotation is read when it is first needed
+_building = threading.Lock()
 
 
 class _Shape(NamedTuple):
@@ -115,12 +75,15 @@ class Module:
     built: bool = False
 
     _shape: ClassVar[_Shape] = _Shape((), training=False)
+    _promise: ClassVar[Any] = _UNREAD
     _config: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "call" in cls.__dict__:
             cls._shape = _shape_of(cls)
+        if cls.__dict__.keys() & {"call", "compute_output_spec"}:
+            cls._promise = _UNREAD
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Notes the constructor's arguments, from which `get_config` answers."""
@@ -129,16 +92,24 @@ class Module:
         return module
 
     def __init__(
-        self, name: str | None = None, description: str | None = None, trainable: bool = True
+        self, name: str | None = None, description: str | None = None, trainable: bool | None = None
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ProgramError(f"A module's name must be a non-empty string without '/'; got {name!r}.")
-        self.name = name or auto_name(snake_case(type(self).__name__))
-        self.description = description or ""
-        self.trainable = trainable
+        if name is not None or not self.name:  # a second call changes only what it is given
+            self.name = name or auto_name(snake_case(type(self).__name__))
+        if description is not None:
+            self.description = checked_type(self, "description", description, str)
+        if trainable is not None:
+            self.trainable = checked_type(self, "trainable", trainable, bool)
 
     async def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Computes; what subclasses define, with `inputs` and, if they like, `training=False`."""
+        """Computes; what subclasses define, with `inputs` and, if they like, `training=False`.
+
+        It may also be run on symbols, while a program is recorded, to learn what it gives: see
+        `compute_output_spec`. Code that must not run then belongs after the first value is read, or into a
+        module that defines `compute_output_spec` or a return annotation.
+        """
         raise ProgramError(
             f"{type(self).__name__} must define `async def call(self, inputs, training=False)`."
         )
@@ -148,17 +119,32 @@ class Module:
 
     def when_built(self, action: Callable[[], None]) -> None:
         """Does something as soon as `build` has run: loading gives a module its state then."""
-        self.__dict__["_when_built"] = action
+        self.__dict__.setdefault("_when_built", []).append(action)
 
     async def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The symbols that a call on symbols gives.
 
-        By default the return annotation of `call`, if it is a data model class; else what `call` itself gives
-        for symbols (a trace that raises, or gives None or a value, tells nothing); else an open symbol, with
-        a schema at run time.
+        By default the return annotation of `call`: a data model class, several joined by `|`, or a
+        `tuple[A, B]` or `TypedDict` of these for several results. Without one, `call` itself is run on
+        symbols, which is called tracing. A trace that raises, reads a value, or gives None or a value tells
+        nothing; then the symbol is open, with a schema at run time. Models and modules that are called on
+        values while a trace runs refuse. What a trace gives is not exact, since the code may take another way
+        when it runs.
+
+        Raises:
+            ProgramError: `call` gives several results, and neither annotation nor trace tell how many.
         """
-        spec = annotated_result(type(self))
-        return spec if spec is not None else await _traced(self, args, kwargs)
+        function = type(self).call
+        spec = annotated_result(function)
+        if spec is not None:
+            return spec
+        spec = await traced(self.call, args, kwargs)
+        if isinstance(spec, SymbolicDataModel) and gives_unknown_number(function):
+            raise ProgramError(
+                f"{self!r} gives several results, and how many is not known before it runs; annotate `call` "
+                "with tuple[A, B], or define compute_output_spec."
+            )
+        return spec
 
     async def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Runs the module on values, or records it on symbols.
@@ -176,31 +162,28 @@ class Module:
         """
         if has_symbol(args, kwargs):
             return await self._record(args, kwargs)
-        parent = _call.get()
-        if training is None:
-            training = parent.training if parent is not None else False
-        args = tuple([_entering(arg) for arg in args])
+        args = tuple([entering(arg) for arg in args])
         if kwargs:
-            kwargs = {key: _entering(value) for key, value in kwargs.items()}
+            kwargs = {key: entering(value) for key, value in kwargs.items()}
         if not self.accepts_none and self._not_taken(args, kwargs):
             return None
-        call = Call(self, parent, training)
-        token = _call.set(call)
+        call = self._begun(training)
+        token = under_way.set(call)
         try:
             if not self.built:
                 await self._build(args, kwargs)
             if self._shape.training:
-                kwargs["training"] = training
-            if _observers:
+                kwargs["training"] = call.training
+            if observers:
                 return await _observed(call, args, kwargs)
-            return _leaving(await self.call(*args, **kwargs), self)
+            return self._kept(leaving(await self.call(*args, **kwargs), self))
         except KagError as error:
-            _annotate(error, call)
+            annotate(error, call)
             raise
         except Exception as error:  # a user's code may raise anything; it is named and raised on
-            raise _failure(error, call) from error
+            raise self._failed(error, args, kwargs, call) from error
         finally:
-            _call.reset(token)
+            under_way.reset(token)
 
     @property
     def modules(self) -> list[Module]:
@@ -246,33 +229,99 @@ class Module:
         """A new module from what `get_config` gave."""
         return cls(**config)
 
+    def _begun(self, training: bool | None) -> Call:
+        """A call on values, within the one that is under way."""
+        if recording():
+            refuse_while_recording(repr(self))
+        parent = under_way.get()
+        if training is None:
+            training = parent is not None and parent.training
+        return Call(self, parent, training)
+
     async def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Notes the call in the graph of its symbols."""
         self._check_initialised()
-        if not self.built:
-            await self._build(args, kwargs)
         given = dict(kwargs)
-        outputs = await self.compute_output_spec(*args, **given)
-        node = Node(self, self.name, args, given)
-        return node.connect(map_leaves(lambda leaf: _output_symbol(leaf, self), outputs))
+        call = Call(self, current_call(), training=False)
+        token = under_way.set(call)
+        try:
+            check_call(self, self.call, args, kwargs)
+            if not self.built:
+                await self._build(args, kwargs)
+            outputs = await awaited(self, self.compute_output_spec, args, given)
+            node = Node(self, self.name, args, given)
+            return node.connect(map_leaves(lambda leaf: output_symbol(leaf, self), outputs))
+        except KagError as error:
+            annotate(error, call)
+            raise
+        except Exception as error:  # as at run time
+            raise failure(error, call) from error
+        finally:
+            under_way.reset(token)
 
     async def _build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Builds once, whichever tasks and threads ask for it; the others wait, and try if it failed."""
         self._check_initialised()
         if type(self).build is Module.build:
             self.built = True
-            return
-        lock = self.__dict__.setdefault("_build_lock", asyncio.Lock())
-        async with lock:
-            if not self.built:
-                await self.build(*map_leaves(_stand_in, args), **map_leaves(_stand_in, kwargs))
-                self.built = True
-                self.__dict__.pop("_when_built", _nothing)()
-        self.__dict__.pop("_build_lock", None)
+        while not self.built:
+            turn, mine = self._turn()
+            if not mine:
+                await asyncio.wrap_future(turn)
+                continue
+            try:
+                if not self.built:
+                    with for_real():
+                        await self._build_now(args, kwargs)
+            finally:
+                del self.__dict__["_builder"]
+                turn.set_result(None)
+
+    async def _build_now(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        await awaited(self, self.build, map_leaves(stand_in, args), map_leaves(stand_in, kwargs))
+        self.built = True
+        for action in self.__dict__.pop("_when_built", ()):
+            action()
+
+    def _turn(self) -> tuple[Future[None], bool]:
+        """Who builds: a future that ends with it, in any event loop, and whether it is the caller."""
+        with _building:
+            known: Future[None] | None = self.__dict__.get("_builder")
+            if known is not None:
+                return known, False
+            turn = Future[None]()
+            turn.set_running_or_notify_cancel()  # a waiter that is cancelled does not cancel it
+            self.__dict__["_builder"] = turn
+            return turn, True
+
+    def _kept(self, result: Any) -> Any:
+        """A result, if it is what the return annotation of `call` promises and graphs believe."""
+        promise = self._promise
+        if promise is _UNREAD:
+            cls = type(self)
+            believed = cls.compute_output_spec is Module.compute_output_spec
+            promise = cls._promise = annotated_result(cls.call) if believed else None
+        if promise is not None and result is not None:
+            check_promise(self, promise, result)
+        return result
+
+    def _failed(
+        self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any], call: Call
+    ) -> KagError:
+        """What is raised for an error that is not this library's own."""
+        try:
+            if isinstance(error, TypeError):
+                kwargs.pop("training", None)
+                check_call(self, self.call, args, kwargs)
+        except ProgramError as wrong:
+            annotate(wrong, call)
+            return wrong
+        return failure(error, call)
 
     def _fields(self) -> Iterator[Any]:
         """Modules and variables in the fields, in order; the noted constructor arguments are not fields."""
         for field, value in vars(self).items():
-            if field != "_config":
+            if field not in ("_config", "_builder"):
                 yield from _children(value)
 
     def _not_taken(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
@@ -291,117 +340,14 @@ class Module:
         return f"<{type(self).__name__} {self.name}>"
 
 
-def _nothing() -> None:
-    """Nobody waits for the build."""
-
-
-def annotated_result(cls: type[Module]) -> Any:
-    """Fresh symbols for the return annotation of a class's `call`; None if it names no data model class."""
-    try:
-        hint = get_type_hints(cls.call).get("return")
-    except (NameError, TypeError, AttributeError):  # an annotation that only type checkers can resolve
-        return None
-    return _symbols_of(hint)
-
-
-def _symbols_of(hint: Any) -> Any:
-    if isinstance(hint, DataModelMeta):
-        fields = getattr(hint, "model_fields", None)
-        return SymbolicDataModel(hint) if fields else None
-    if isinstance(hint, UnionSymbol):  # City | Country on classes
-        return hint.alternative()
-    if get_origin(hint) is Union:
-        members = get_args(hint)
-        models = [member for member in members if member is not type(None)]
-        if all(isinstance(member, DataModelMeta) for member in models):
-            return UnionSymbol(tuple(models)).alternative()
-    return None
-
-
-async def _traced(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What `call` gives for symbols, as fresh symbols; open where it tells nothing."""
-    try:
-        result = await module.call(*args, **kwargs)
-    except Exception:  # noqa: BLE001  a call that reads values cannot be traced; errors show when it runs
-        return SymbolicDataModel()
-    return map_leaves(
-        lambda leaf: leaf.clone() if isinstance(leaf, SymbolicDataModel) else SymbolicDataModel(), result
-    )
-
-
-def _output_symbol(leaf: Any, module: Module) -> SymbolicDataModel:
-    if isinstance(leaf, DataModelMeta):
-        return SymbolicDataModel(leaf, name=module.name)
-    if not isinstance(leaf, SymbolicDataModel):
-        raise ProgramError(
-            f"compute_output_spec of {module!r} gave {describe(leaf)}; expected symbolic data models, "
-            "such as SymbolicDataModel(Answer)."
-        )
-    if leaf.origin is not None or not leaf.recorded or leaf.name:
-        return leaf.clone(module.name)
-    leaf.name = module.name
-    return leaf
-
-
-def _stand_in(value: Any) -> Any:
-    """The symbol that `build` is given for a value."""
-    return value.to_symbolic_data_model() if isinstance(value, JsonDataModel | SymbolicDataModel) else value
-
-
-def _entering(value: Any) -> Any:
-    """An argument as `call` gets it: data models as JSON."""
-    if type(value) is JsonDataModel or value is None:
-        return value
-    if isinstance(value, DataModel):
-        return value.to_json_data_model()
-    if isinstance(value, list | tuple | dict):
-        return map_leaves(_entering, value)
-    if isinstance(value, Variable):
-        return value.to_json_data_model()
-    if isinstance(value, DataModelMeta):
-        raise ProgramError(
-            f"A module was called with the class {value.__name__}; pass an instance to run it, "
-            "or Input(data_model=...) to record it."
-        )
-    return value
-
-
-def _leaving(value: Any, module: Module) -> Any:
-    """A result as callers get it: data models as JSON, streams as they are."""
-    if type(value) is JsonDataModel or value is None:
-        return value
-    if isinstance(value, DataModel | Variable):
-        return value.to_json_data_model()
-    if isinstance(value, list | tuple | dict):
-        return map_leaves(lambda leaf: _leaving(leaf, module), value)
-    if isinstance(value, AsyncIterator):
-        return value
-    raise ModuleError(
-        f"call of {module!r} returned {describe(value)}; expected a data model, None, "
-        "or a list, tuple or dict of these."
-    )
-
-
 async def _observed(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     with ExitStack() as stack:
-        tellers = [stack.enter_context(observer(call, args)) for observer in _observers]
-        result = _leaving(await call.module.call(*args, **kwargs), call.module)
+        tellers = [stack.enter_context(observer(call, args)) for observer in observers]
+        module: Module = call.module
+        result = module._kept(leaving(await module.call(*args, **kwargs), module))
         for tell in tellers:
             tell(result)
         return result
-
-
-def _annotate(error: KagError, call: Call) -> None:
-    """Notes the path where an error came from; calls further out leave it alone."""
-    if not any(note.startswith(_NOTE) for note in getattr(error, "__notes__", ())):
-        error.add_note(f"{_NOTE}{call.path} ({type(call.module).__name__})")
-
-
-def _failure(error: Exception, call: Call) -> ModuleError:
-    name = type(call.module).__name__
-    failure = ModuleError(f"Module {call.path!r} ({name}) failed: {type(error).__name__}: {error}")
-    _annotate(failure, call)
-    return failure
 
 
 def _shape_of(cls: type[Module]) -> _Shape:
@@ -417,7 +363,7 @@ def _bound(cls: type[Module], args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         bound = inspect.signature(cls.__init__).bind(None, *args, **kwargs)
     except TypeError:  # the constructor itself will say what is wrong
         return {}
-    named = dict(bound.arguments)
+    named = {key: _own(value) for key, value in bound.arguments.items()}
     named.pop(next(iter(named)), None)
     for parameter in bound.signature.parameters.values():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
@@ -425,12 +371,21 @@ def _bound(cls: type[Module], args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return named
 
 
+def _own(value: Any) -> Any:
+    """Lists and dicts as copies, so that the caller may go on changing them."""
+    return value.copy() if type(value) in (list, dict) else value
+
+
 def _children(value: Any) -> Iterator[Any]:
     """Modules and variables in a field: itself, in containers, or in a graph."""
     if isinstance(value, Module | Variable):
         yield value
     elif isinstance(value, Function):
-        yield from (node.operation for node in value.nodes if isinstance(node.operation, Module))
+        for node in value.nodes:
+            if isinstance(node.operation, Module):
+                yield node.operation
+            given = leaves([node.args, dict(node.kwargs)])
+            yield from (leaf for leaf in given if isinstance(leaf, Variable))
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
             yield from _children(item)

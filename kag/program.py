@@ -10,6 +10,7 @@ from kag.data_models.json_data_model import JsonDataModel
 from kag.data_models.operations import describe
 from kag.data_models.symbolic import SymbolicDataModel
 from kag.errors import ProgramError, SavingError, SchemaError
+from kag.graph.arguments import checked_type
 from kag.graph.function import Function
 from kag.graph.structure import leaves, leaves_like, map_leaves
 from kag.module import Module, current_call
@@ -37,8 +38,10 @@ class Program(Module):
         outputs: What it gives, likewise.
         name: Its name.
         description: What it is for, in words.
-        trainable: False freezes all its variables.
+        trainable: False freezes all its variables; True by default.
         max_concurrency: At most so many modules of the graph run at a time in one call; None for no limit.
+
+    Called a second time, from `build`, the constructor changes only what it is given.
 
     Raises:
         ProgramError: The graph is disconnected or has a cycle, or two modules have one name.
@@ -54,6 +57,9 @@ class Program(Module):
     training: Mapping[str, Any] | None = None
     """Compile settings and optimizer state; saved and loaded with the program."""
 
+    max_concurrency: int | None = None
+    """At most so many modules of the graph run at a time in one call; None for no limit."""
+
     _function: Function | None = None
 
     def __init__(
@@ -62,17 +68,14 @@ class Program(Module):
         outputs: Any = None,
         name: str | None = None,
         description: str | None = None,
-        trainable: bool = True,
+        trainable: bool | None = None,
         max_concurrency: int | None = None,
     ) -> None:
-        again = bool(self.name)  # called a second time, from build: what the first call set stays
-        if not again or name is not None:
-            super().__init__(name, description, trainable)
-            self.max_concurrency: int | None = None
-        if max_concurrency is not None and max_concurrency < 1:
-            raise ProgramError(f"max_concurrency must be at least 1 or None; got {max_concurrency}.")
-        self.description = description or self.description
-        self.max_concurrency = max_concurrency or self.max_concurrency
+        super().__init__(name, description, trainable)
+        if max_concurrency is not None:
+            if checked_type(self, "max_concurrency", max_concurrency, int) < 1:
+                raise ProgramError(f"max_concurrency of {self!r} must be at least 1; got {max_concurrency}.")
+            self.max_concurrency = max_concurrency
         if (inputs is None) != (outputs is None):
             raise ProgramError("A program's graph needs inputs and outputs; got one of them only.")
         if inputs is not None:
@@ -124,9 +127,11 @@ class Program(Module):
             raise ProgramError("get_module needs name=... or index=....")
         if index is not None:
             modules = self.modules
+            checked_type(self, "index", index, int)
             if not -len(modules) <= index < len(modules):
                 raise ProgramError(f"{self!r} has {len(modules)} modules; there is none at index {index}.")
             return modules[index]
+        checked_type(self, "name", name, str)
         found = [m for m in self.modules if m.name == name]
         found = found or [m for path, m in self.walk() if m is not self and path.endswith(f"/{name}")]
         if len(found) == 1:
@@ -262,12 +267,14 @@ class Program(Module):
         return JsonDataModel.trusted(declared, value.data)
 
     def _refuse_duplicates(self) -> None:
-        names: dict[str, Module] = {}
-        for module in self.modules:
-            if names.setdefault(module.name, module) is not module:
-                raise ProgramError(
-                    f"Two modules of {self!r} are called {module.name!r}; give one of them another name=...."
-                )
+        for path, outer in self.walk():
+            names: dict[str, Module] = {}
+            for module in outer.modules:
+                if names.setdefault(module.name, module) is not module:
+                    raise ProgramError(
+                        f"Two modules of {path!r} ({type(outer).__name__}) are called {module.name!r}; "
+                        "give one of them another name=...."
+                    )
 
 
 def _surely_fits(value: JsonDataModel, declared: Schema) -> bool:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from kag.data_models.knowledge import Entity, KnowledgeGraph, Relation
-from kag.errors import ProviderError, SchemaError, StructuredOutputError
+from kag.errors import (
+    EmbeddingModelError,
+    LanguageModelError,
+    ProviderError,
+    SchemaError,
+    StructuredOutputError,
+)
+from kag.graph.recording import refuse_while_recording
 from kag.schema import Schema, copy_json
 from kag.schema.sample import sample
 from kag.schema.values import Json
@@ -69,6 +76,7 @@ class ScriptedLanguageModel:
         **options: Any,
     ) -> Any:
         """Answers: a value for a schema, else a message; with `streaming`, the message's words one by one."""
+        refuse_while_recording("A language model", LanguageModelError)
         call = ModelCall([copy_json(dict(m)) for m in messages], dict(schema) if schema else None, options)
         self.calls.append(call)
         answer = self._next(call)
@@ -138,6 +146,7 @@ class FakeEmbeddingModel:
         """Unit vectors `(len(texts), dimensions)`."""
         import numpy as np
 
+        refuse_while_recording("An embedding model", EmbeddingModelError)
         self.calls.append(list(texts))
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
@@ -146,6 +155,15 @@ class FakeEmbeddingModel:
                 row[int.from_bytes(digest[:4], "big") % self.dimensions] += 1 if digest[4] % 2 else -1
             row /= np.linalg.norm(row) or 1.0
         return rows
+
+    async def load(self, prefer: str | None = None) -> FakeEmbeddingModel:
+        """It is always ready."""
+        return self
+
+    async def embed_query(self, text: str) -> npt.NDArray[np.float32]:
+        """The unit vector `(dimensions,)` of a query."""
+        vector: npt.NDArray[np.float32] = (await self.embed([text]))[0]
+        return vector
 
     async def __call__(self, texts: Sequence[str]) -> Json:
         """`{"embeddings": [[...], ...]}`."""

@@ -30,6 +30,7 @@ FLOORS: dict[str, int] = {
     "kag.language_models": 2,
     "kag.embedding_models": 2,
     "kag.knowledge_bases": 2,
+    "kag.knowledge_bases.knowledge_base": 3,  # the facade takes models by name
     "kag.module": 3,
     "kag.modules": 4,
     "kag.retrievers": 5,

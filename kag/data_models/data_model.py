@@ -6,7 +6,7 @@ import json as stdlib_json
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, TypeVar, Union, cast, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PydanticUserError
 
 from kag.data_models.json_data_model import JsonDataModel
 from kag.data_models.operations import OR, Operand
@@ -24,16 +24,29 @@ else:
     ModelMetaclass = type(BaseModel)
 
 
+_METHODS = frozenset(("get_json", "get_schema", "to_json_data_model", "to_symbolic_data_model"))
+
+
 class DataModelMeta(Operators, ModelMetaclass):
     """The metaclass that puts the operators on classes: `Query + Answer` is a symbol.
 
     `City | Country` and `City | None` stay usable as annotations: they give a `UnionSymbol`.
     """
 
-    def __or__(cls, other: Any) -> Any:  # noqa: N805  a metaclass's instance is a class
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        """Refuses fields that would hide the methods which everything else calls."""
+        hidden = sorted(_METHODS & namespace.get("__annotations__", {}).keys())
+        if hidden:
+            raise DataModelError(
+                f"{name}: a field cannot be called {hidden[0]!r}, which is a method of every data model; "
+                f"give it another name and alias={hidden[0]!r}."
+            )
+        return super().__new__(mcs, name, bases, namespace, **options)
+
+    def __or__(cls, other: Any) -> Any:
         return _unite((cls,), other, flipped=False)
 
-    def __ror__(cls, other: Any) -> Any:  # noqa: N805  a metaclass's instance is a class
+    def __ror__(cls, other: Any) -> Any:
         return _unite((cls,), other, flipped=True)
 
 
@@ -92,7 +105,9 @@ class DataModel(BaseModel, Operators, metaclass=DataModelMeta):
         {'query': 'a', 'query_1': 'b'}
     """
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, ignored_types=(OnBoth,))
+    model_config = ConfigDict(
+        extra="forbid", validate_assignment=True, allow_inf_nan=False, ignored_types=(OnBoth,)
+    )
 
     _kag_schema: ClassVar[tuple[Schema, bool]]
 
@@ -163,11 +178,59 @@ def _known(model: type[DataModel]) -> tuple[Schema, bool]:
     if known is None:
         if not (isinstance(model, type) and issubclass(model, DataModel)):
             raise DataModelError(f"Expected a data model class such as Query; got {type(model).__name__}.")
-        schema = Schema.of(model.model_json_schema(), trusted=True)
+        schema = _schema_of(model)
         levels = [schema.json, *schema.definitions.values()]
         known = schema, not any(_requires_none(level, schema.definitions) for level in levels)
         model._kag_schema = known
     return known
+
+
+def _schema_of(model: type[DataModel]) -> Schema:
+    """The schema of what is read, which what is written must fit as well."""
+    try:
+        read = model.model_json_schema()
+        written = model.model_json_schema(mode="serialization")
+    except PydanticUserError as error:
+        raise DataModelError(f"{model.__name__} has no JSON schema: {error.message}") from None
+    _refuse_differences(model.__name__, read, written)
+    names = written.get("$defs", {})
+    for name, definition in read.get("$defs", {}).items():
+        if name in names:
+            _refuse_differences(name, definition, names[name])
+    return Schema.of(read, trusted=True)
+
+
+def _refuse_differences(name: str, read: Json, written: Json) -> None:
+    """Refuses a class whose fields are written under other names, or as other types, than they are read."""
+    known, given = read.get("properties", {}), written.get("properties", {})
+    given = {key: kind for key, kind in given.items() if key in known or not kind.get("readOnly")}
+    for key in [*known, *given]:
+        if key not in known or key not in given:
+            how = "Use alias=... in place of validation_alias or serialization_alias."
+        elif not _takes(known[key], given[key]):
+            how = "Leave out the serializer, or declare the type that it gives."
+        else:
+            continue
+        raise DataModelError(f"{name}: the field {key!r} is written otherwise than it is read. {how}")
+
+
+def _takes(read: Json, written: Json) -> bool:
+    """Whether what is written is among what may be read, as far as the types tell."""
+    kinds, given = _types(read), _types(written)
+    return kinds is None or given is None or given <= kinds
+
+
+def _types(kind: Json) -> set[str] | None:
+    """The JSON types that a schema names; None if it does not tell."""
+    if "anyOf" in kind:
+        found: set[str] = set()
+        for types in map(_types, kind["anyOf"]):
+            if types is None:
+                return None
+            found |= types
+        return found
+    named = kind.get("type")
+    return {named} if isinstance(named, str) else None
 
 
 def _requires_none(schema: Json, definitions: Json) -> bool:

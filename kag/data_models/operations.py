@@ -14,6 +14,7 @@ always gives None.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, final
 
@@ -76,6 +77,8 @@ def operand(value: Any) -> Operand:
     if isinstance(value, Operand):
         return value
     convert = getattr(value, "__kag_operand__", None)
+    if isinstance(value, AsyncIterator):
+        raise DataModelError("Operators work on data models; got a stream. Gather its text first.")
     if convert is None:
         raise DataModelError(
             f"Operators work on data models and None; got {describe(value)}. "

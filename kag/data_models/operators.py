@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, final
 
@@ -129,7 +129,8 @@ def as_mask(mask: Sequence[str] | None) -> tuple[str, ...] | None:
     """
     if mask is None:
         return None
-    if isinstance(mask, str) or not all(isinstance(name, str) for name in mask):
+    listed = isinstance(mask, Collection) and not isinstance(mask, str | Mapping)
+    if not listed or not all(isinstance(name, str) for name in mask):
         raise DataModelError(f"A mask must be a list of property names; got {mask!r}.")
     return tuple(mask)
 

@@ -11,6 +11,7 @@ from kag.data_models.operators import Operators
 from kag.data_models.session import auto_name
 from kag.errors import DataModelError
 from kag.graph.node import Node, Origin, Symbol
+from kag.graph.recording import spoil_trace
 from kag.schema import Schema
 from kag.schema.values import Json
 
@@ -107,12 +108,14 @@ class SymbolicDataModel(Symbol, Operand, Operators):
         raise self._no_value("to_json_data_model()")
 
     def __bool__(self) -> bool:
+        spoil_trace()
         raise DataModelError(
             f"Whether {self!r} is there is known at run time only; combine symbols with & | ^ "
-            "instead of if/and/or, or compare with `is None`."
+            "instead of if/and/or."
         )
 
     def __iter__(self) -> Iterator[Any]:
+        spoil_trace()
         raise DataModelError(f"{self!r} stands for one data model and cannot be unpacked or iterated.")
 
     def clone(self, name: str | None = None) -> SymbolicDataModel:
@@ -150,6 +153,7 @@ class SymbolicDataModel(Symbol, Operand, Operators):
         return schema
 
     def _no_value(self, reading: str) -> DataModelError:
+        spoil_trace()
         return DataModelError(
             f"{reading} reads a value, but {self!r} is symbolic: it gets its value when the program runs. "
             "Do it inside a module's call."

@@ -18,7 +18,7 @@ from kag.data_models.operations import BinaryOperation, Operand, UnaryOperation
 from kag.data_models.operators import Operators
 from kag.data_models.session import auto_name
 from kag.data_models.symbolic import SymbolicDataModel
-from kag.errors import SchemaError
+from kag.errors import DataModelError, SchemaError
 from kag.schema import Schema, copy_json
 from kag.schema.values import Json
 
@@ -163,6 +163,10 @@ class Variable(Operand, Operators):
         Raises:
             SchemaError: The new value does not fit; the old one stays.
         """
+        if not isinstance(changes, Mapping):
+            raise DataModelError(
+                f"Variable {self.name!r}: update takes a dict of properties; got {type(changes).__name__}."
+            )
         self.assign({**self.data, **changes})
 
     def assign(self, value: Any) -> None:

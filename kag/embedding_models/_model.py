@@ -17,6 +17,7 @@ from kag.embedding_models._auto import Choice
 from kag.embedding_models._callable import CallableBackend
 from kag.embedding_models.base import EmbedFunction, Habits, Options
 from kag.errors import ConfigurationError, EmbeddingModelError, SavingError
+from kag.graph.recording import refuse_while_recording
 
 if TYPE_CHECKING:
     from kag.embedding_models._calls import Calls
@@ -167,6 +168,7 @@ class EmbeddingModel:
         Raises:
             EmbeddingModelError: The model cannot be had or fails.
         """
+        refuse_while_recording("An embedding model", EmbeddingModelError)
         given = [texts] if isinstance(texts, str) else texts
         wanted = [_writable(text if isinstance(text, str) else str(text)) for text in given]
         begun, failed = time.perf_counter(), 1

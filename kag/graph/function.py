@@ -75,8 +75,8 @@ class Function:
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
-        self.inputs = inputs
-        self.outputs = outputs
+        self.inputs = map_leaves(lambda leaf: leaf, inputs)  # the caller may go on changing his lists
+        self.outputs = map_leaves(lambda leaf: leaf, outputs)
         given = _symbols(inputs, "inputs")
         if len({id(symbol) for symbol in given}) != len(given):
             raise ProgramError("A graph's inputs must differ; the same symbol is given twice.")

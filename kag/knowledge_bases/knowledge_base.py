@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from kag import discover
-from kag.errors import ConfigurationError, EmbeddingMismatchError
+from kag.errors import ConfigurationError, EmbeddingMismatchError, StoreError
+from kag.graph.recording import refuse_while_recording
 from kag.knowledge_bases.base import Space, Store
 
 if TYPE_CHECKING:
+    from kag.embedding_models.base import EmbedFunction
     from kag.knowledge_bases.records import Vector
 
 DEFAULT_FOLDER = ".kag"
 _PACKAGE = "kag.knowledge_bases"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SHARED = {"knowledge_base", "records"}  # modules of the package that are not stores
+_SETTINGS = ("uri", "entity_models", "relation_models", "embedding_model", "metric", "collection")
+_LOCAL = ("", "sqlite")  # schemes of URIs that are paths
+_SECRET = re.compile(r"key|token|password|secret|signature|credential|auth|user", re.IGNORECASE)
 
 
 class Embedder(Protocol):
@@ -51,7 +57,8 @@ class KnowledgeBase:
         uri: A folder (the store is `kag.db` in it), a file, or `sqlite:///path.db`; by default `.kag`.
         entity_models: Data models of the entities; None leaves the graph free of a schema.
         relation_models: Data models of the relations.
-        embedding_model: Makes the vectors of queries; without it there is no search by vector.
+        embedding_model: Makes the vectors of queries: a model, its name, or an awaitable callable that takes
+            texts and returns `{"embeddings": [[...], ...]}`. Without it there is no search by vector.
         metric: How vectors are compared: `cosine`.
         collection: The namespace that is written to, and searched where a search names none.
         wipe_on_start: Empties the collection whenever the knowledge base is opened.
@@ -70,7 +77,7 @@ class KnowledgeBase:
         *,
         entity_models: Sequence[type] | None = None,
         relation_models: Sequence[type] | None = None,
-        embedding_model: Embedder | None = None,
+        embedding_model: Embedder | EmbedFunction | str | None = None,
         metric: str = "cosine",
         collection: str = "default",
         wipe_on_start: bool = False,
@@ -82,7 +89,7 @@ class KnowledgeBase:
         self.uri = str(uri) if uri is not None else DEFAULT_FOLDER
         self.entity_models = tuple(entity_models or ())
         self.relation_models = tuple(relation_models or ())
-        self.embedding_model = embedding_model
+        self.embedding_model = _embedder(embedding_model)
         self.metric = metric
         self.collection = collection
         self.wipe_on_start = wipe_on_start
@@ -90,7 +97,8 @@ class KnowledgeBase:
 
     @property
     def store(self) -> Store:
-        """The store at the URI; it opens by itself at its first use."""
+        """The store at the URI; it opens by itself at its first use, never while a program is recorded."""
+        refuse_while_recording("A knowledge base", StoreError)
         if self._store is None:
             self._store = _store_at(self.uri, wipe=(self.collection,) if self.wipe_on_start else ())
         return self._store
@@ -116,6 +124,46 @@ class KnowledgeBase:
         """Closes the store; closing twice is allowed."""
         if self._store is not None:
             await self._store.close()
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes an equal knowledge base of: live objects, which saving turns into JSON.
+
+        Credentials in the URI are left out, and so is `wipe_on_start`: loading a file destroys nothing.
+        """
+        return {
+            "uri": _without_credentials(self.uri),
+            "entity_models": list(self.entity_models),
+            "relation_models": list(self.relation_models),
+            "embedding_model": self.embedding_model,
+            "metric": self.metric,
+            "collection": self.collection,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A knowledge base like the one that gave the configuration; nothing is opened.
+
+        Raises:
+            ConfigurationError: It has a field that no configuration has (`wipe_on_start` is one, since a file
+                must not empty a store), or a value cannot be used.
+        """
+        if "wipe_on_start" in config:
+            raise ConfigurationError(
+                "A configuration of a KnowledgeBase must not have wipe_on_start, which would empty the store "
+                "when a file is loaded; take it out, and pass it to the constructor where it is meant."
+            )
+        if unknown := sorted(set(config) - set(_SETTINGS)):
+            raise ConfigurationError(
+                f"The configuration of a KnowledgeBase has unknown fields {', '.join(unknown)}; "
+                f"it takes {', '.join(_SETTINGS)}."
+            )
+        if not isinstance(config.get("uri", ""), str | None):
+            raise ConfigurationError(f"uri must be a string; got {type(config['uri']).__name__}.")
+        for name in ("entity_models", "relation_models"):
+            models = config.get(name) or ()
+            if not isinstance(models, list | tuple) or not all(isinstance(one, type) for one in models):
+                raise ConfigurationError(f"{name} must be a list of data model classes; got {models!r}.")
+        return cls(**config)
 
     async def __aenter__(self) -> KnowledgeBase:
         await self.open()
@@ -150,6 +198,29 @@ class KnowledgeBase:
         if len(vector) != space.dimensions:
             raise _mismatch(space, f"{self.embedding_model.name} with {len(vector)} dimensions")
         return vector
+
+
+def _without_credentials(uri: str) -> str:
+    """A URI without user, password, and such fields of its query; paths stay as they are."""
+    match = _SCHEME.match(uri)
+    if match is None or match[1].lower() in _LOCAL:
+        return uri
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise ConfigurationError(f"The URI of the knowledge base is none ({error}).") from None
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = urlencode([(name, value) for name, value in pairs if not _SECRET.search(name)])
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
+
+
+def _embedder(model: Embedder | EmbedFunction | str | None) -> Embedder | None:
+    """The model that an argument stands for."""
+    if model is None or getattr(type(model), "embed_query", None) is not None:
+        return cast("Embedder | None", model)
+    from kag.embedding_models import get
+
+    return get(cast("EmbedFunction | str", model))
 
 
 def _mismatch(space: Space, model: str) -> EmbeddingMismatchError:

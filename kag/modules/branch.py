@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kag.data_models.operations import AND, CONCAT, Operand, operand
 from kag.data_models.symbolic import SymbolicDataModel
 from kag.errors import ProgramError
 from kag.graph.structure import map_leaves
+from kag.graph.window import sliding
 from kag.module import Module
 from kag.modules._deciding import Deciding
 from kag.modules._options import GeneratorOptions
@@ -94,7 +94,11 @@ class Branch(Module):
         chosen = self.decision.chosen(decision.data)
         given = CONCAT(inputs, decision) if self.inject_decision else inputs
         places = [place for place, label in enumerate(self.labels) if label in chosen]
-        outputs = await _together([self.branches[place](given) for place in places])
+        if len(places) == 1:
+            outputs = [await self.branches[places[0]](given)]
+        else:
+            taken = [self.branches[place] for place in places]
+            outputs = await sliding(lambda branch: branch(given), taken, max(len(taken), 1))
         for place, output in zip(places, outputs, strict=True):
             results[place] = self._returned(decision, output)
         return tuple(results)
@@ -139,15 +143,3 @@ def _plain(value: Any) -> SymbolicDataModel:
     """A symbol with the schema of another, on which operations are not recorded."""
     known = operand(value)
     return SymbolicDataModel(schema=known.known_schema, record_history=False, exact=known.is_exact)
-
-
-async def _together(calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Results of calls that run at the same time; the first failure cancels the others."""
-    if len(calls) == 1:
-        return [await calls[0]]
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(call) for call in calls]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]

@@ -12,11 +12,12 @@ from kag.data_models.operations import describe
 from kag.data_models.symbolic import SymbolicDataModel
 from kag.data_models.trainable import Instructions
 from kag.data_models.variable import Variable
-from kag.errors import DataModelError, ProgramError
-from kag.language_models import get
+from kag.errors import DataModelError, ProgramError, SchemaError, StructuredOutputError
+from kag.graph.arguments import checked_type
+from kag.language_models import LanguageModel, get
 from kag.module import Module
 from kag.modules._prompt import DEFAULT_TEMPLATE, compiled, input_messages, system_text
-from kag.schema import Schema, concat
+from kag.schema import Schema, concat, copy_json
 from kag.schema.values import Json
 
 Example = tuple[Any, Any] | Mapping[str, Any]
@@ -95,19 +96,27 @@ class Generator(Module):
                 f"{self!r} needs language_model=<a LanguageModel or a name such as 'openai/gpt-4o-mini'>."
             )
         self.language_model = get(language_model)
-        self.schema = _schema(data_model, schema)
-        self.prompt_template = prompt_template or DEFAULT_TEMPLATE
-        self.prompt_variables = dict(prompt_variables or {})
-        if prompt_template is not None:
-            compiled(prompt_template)
+        self.schema = _schema(self, data_model, schema)
+        self._take_prompt(prompt_template, prompt_variables)
         if tools and self.schema is not None:
             raise ProgramError(f"{self!r} takes tools or a schema, not both.")
+        flags = {
+            "use_inputs_schema": use_inputs_schema,
+            "use_outputs_schema": use_outputs_schema,
+            "return_inputs": return_inputs,
+            "streaming": streaming,
+        }
+        for flag, value in flags.items():
+            checked_type(self, flag, value, bool)
+        if streaming and return_inputs and self.schema is None:
+            raise ProgramError(f"{self!r} cannot return its inputs with a stream; leave return_inputs out.")
         settings = {
             "temperature": _number(self, "temperature", temperature),
-            "max_tokens": _number(self, "max_tokens", max_tokens),
-            "top_p": _number(self, "top_p", top_p),
-            "top_k": _number(self, "top_k", top_k),
-            "reasoning_effort": reasoning_effort,
+            "max_tokens": _count(self, "max_tokens", max_tokens),
+            "top_p": _number(self, "top_p", top_p, most=1),
+            "top_k": _count(self, "top_k", top_k),
+            "reasoning_effort": reasoning_effort
+            and checked_type(self, "reasoning_effort", reasoning_effort, str),
             "tools": list(tools) if tools else None,
         }
         self.options: Json = {key: value for key, value in settings.items() if value is not None}
@@ -136,13 +145,13 @@ class Generator(Module):
         messages = self.messages(inputs)
         if self.schema is not None:
             value = await self.language_model(messages, schema=self.schema.json, **self.options)
-            outputs = JsonDataModel.trusted(self.schema, value)
+            outputs = JsonDataModel.trusted(self.schema, self._fitting(self.schema, value))
         else:
             message = await self.language_model(messages, streaming=self.streaming, **self.options)
             if self.streaming:
                 stream: AsyncIterator[Any] = message
                 return stream
-            outputs = _message(message)
+            outputs = self._message(message)
         if training:
             self.state.record(inputs.data, outputs.data)
         if not self.return_inputs:
@@ -165,6 +174,41 @@ class Generator(Module):
         """The messages that the model is sent for some inputs."""
         text = self._system_text(inputs.schema if self.use_inputs_schema else None)
         return [*([{"role": "system", "content": text}] if text else []), *input_messages(inputs.data)]
+
+    def _take_prompt(self, template: str | None, variables: Mapping[str, Any] | None) -> None:
+        if template is not None:
+            compiled(checked_type(self, "prompt_template", template, str))
+        self.prompt_template = template or DEFAULT_TEMPLATE
+        self.prompt_variables = dict(
+            () if variables is None else checked_type(self, "prompt_variables", variables, Mapping)
+        )
+
+    def _fitting(self, schema: Schema, value: Any) -> Json:
+        """The model's answer; checked, unless it comes from our own model, which has done so."""
+        if isinstance(self.language_model, LanguageModel):
+            checked: Json = value
+            return checked
+        try:
+            checked = copy_json(value)
+            schema.check(checked)
+        except SchemaError as error:
+            raise self._unfit(f"answered with what does not fit: {error}") from None
+        return checked
+
+    def _message(self, message: Any) -> JsonDataModel:
+        """A model's message as a chat message; what chat messages do not have is left out."""
+        if not isinstance(message, Mapping):
+            raise self._unfit(f"gave {describe(message)}; expected a dict with role and content")
+        known = schema_of(ChatMessage).properties
+        fields = {key: value for key, value in message.items() if key in known and value is not None}
+        try:
+            return ChatMessage.model_validate(fields).to_json_data_model()
+        except ValueError as error:
+            raise self._unfit(f"gave no chat message: {error}") from None
+
+    def _unfit(self, reason: str) -> StructuredOutputError:
+        model = str(getattr(self.language_model, "model", ""))
+        return StructuredOutputError(f"{self!r}: the language model {reason}.", model=model)
 
     def _system_text(self, inputs_schema: Schema | None) -> str:
         """The system message, rendered anew when the state or the inputs' schema has changed."""
@@ -209,10 +253,15 @@ def joined_instructions(module: Module, instructions: object) -> str | None:
     )
 
 
-def _schema(data_model: Any, schema: Mapping[str, Any] | None) -> Schema | None:
-    symbol = SymbolicDataModel(data_model, schema)
+def _schema(module: Module, data_model: Any, schema: Mapping[str, Any] | None) -> Schema | None:
+    try:
+        symbol = SymbolicDataModel(data_model, schema)
+    except SchemaError as error:
+        raise type(error)(f"{module!r}: {error}") from None
     if data_model is not None and symbol.is_open:
-        raise DataModelError("data_model must have a schema that is known now; got an open symbol.")
+        raise DataModelError(
+            f"{module!r}: data_model must have a schema that is known now; got an open symbol."
+        )
     return symbol.known_schema
 
 
@@ -244,21 +293,27 @@ def _example(module: Module, example: Any) -> Any:
             f"An example of {module!r} must be a pair (inputs, outputs) of data models or dicts; "
             f"got {describe(example)}."
         )
-    return {"inputs": _json(inputs), "outputs": _json(outputs)}
+    try:
+        return {"inputs": _json(inputs), "outputs": _json(outputs)}
+    except SchemaError as error:
+        raise type(error)(f"An example of {module!r}: {error}") from None
 
 
 def _json(value: Any) -> Json:
-    return dict(value) if isinstance(value, Mapping) else as_json_data_model(value).get_json()
+    return (
+        dict(copy_json(dict(value))) if isinstance(value, Mapping) else as_json_data_model(value).get_json()
+    )
 
 
-def _number(module: Module, option: str, value: Any) -> Any:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-        raise ProgramError(f"{option} of {module!r} must be a number from 0 up, or None; got {value!r}.")
+def _number(module: Module, option: str, value: Any, most: float = float("inf")) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and 0 <= value <= most):
+        expected = "from 0 up" if most == float("inf") else f"from 0 to {most}"
+        raise ProgramError(f"{option} of {module!r} must be a number {expected}, or None; got {value!r}.")
     return value
 
 
-def _message(message: Mapping[str, Any]) -> JsonDataModel:
-    """A model's message as a chat message; what chat messages do not have is left out."""
-    known = schema_of(ChatMessage).properties
-    fields = {key: value for key, value in message.items() if key in known and value is not None}
-    return ChatMessage.model_validate(fields).to_json_data_model()
+def _count(module: Module, option: str, value: Any) -> Any:
+    if value is not None and checked_type(module, option, value, int) < 1:
+        raise ProgramError(f"{option} of {module!r} must be at least 1, or None; got {value!r}.")
+    return value

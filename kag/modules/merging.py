@@ -44,6 +44,11 @@ class Concat(_Merging):
 
     operation = CONCAT
 
+    async def call(self, inputs: Any, training: bool = False) -> Any:
+        """The inputs, merged; a single None is an error, too."""
+        merged = await super().call(inputs, training)
+        return CONCAT.absent(None) if merged is None else merged
+
 
 Concatenate = Concat
 

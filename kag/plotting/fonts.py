@@ -6,12 +6,14 @@ about each glyph that it lacks; here such glyphs are replaced before it sees the
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 # In the order of preference; those that are installed are used, DejaVu Sans comes with matplotlib.
+# A character that none of them has is looked for in all other fonts of the system.
 _WANTED = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -26,6 +28,7 @@ _WANTED = (
     "Arial Unicode MS",
 )
 _MISSING = "□"
+_NO_LETTERS = re.compile(r"last ?resort|emoji|color|symbol|icon|math|braille|barcode", re.IGNORECASE)
 
 
 def drawable(text: str, *, longest: int) -> str:
@@ -39,9 +42,11 @@ def drawable(text: str, *, longest: int) -> str:
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
-def style() -> dict[str, Any]:
-    """How matplotlib sets text: never as mathematics, since names may hold dollar signs."""
-    return {"fontfamily": list(_families()), "parse_math": False, "usetex": False, "linespacing": 1.0}
+def style(text: str = "") -> dict[str, Any]:
+    """How matplotlib sets a drawable text: never as mathematics, since names may hold dollar signs."""
+    others = (_fallback(ord(character)) for character in set(text) if ord(character) not in _glyphs())
+    families = [*_families(), *sorted({name for name in others if name is not None})]
+    return {"fontfamily": families, "parse_math": False, "usetex": False, "linespacing": 1.0}
 
 
 class Ruler:
@@ -56,7 +61,7 @@ class Ruler:
 
     def measure(self, text: str, points: float) -> tuple[float, float]:
         """Returns the width and height of a drawable text at a font size."""
-        artist = self._figure.text(0, 0, text, fontsize=points, **style())
+        artist = self._figure.text(0, 0, text, fontsize=points, **style(text))
         extent = artist.get_window_extent(self._renderer)
         artist.remove()
         return float(extent.width) / 100, float(extent.height) / 100
@@ -66,9 +71,14 @@ def _shown(character: str) -> str:
     category = unicodedata.category(character)
     if category in {"Cc", "Cf", "Cs"}:
         return ""
-    if ord(character) in _glyphs():
+    if ord(character) in _glyphs() or (_is_letter(category) and _fallback(ord(character)) is not None):
         return character
     return "" if category.startswith("M") else _MISSING
+
+
+def _is_letter(category: str) -> bool:
+    """Whether a character is worth a search in all fonts: a letter, mark, number or punctuation."""
+    return category[0] in "LMNP"
 
 
 @cache
@@ -83,8 +93,33 @@ def _families() -> tuple[str, ...]:
 @cache
 def _glyphs() -> frozenset[int]:
     """Code points that at least one of the families has."""
+    return frozenset().union(*(_charmap(name) for name in _families()))
+
+
+@cache
+def _fallback(code: int) -> str | None:
+    """The family of another installed font that has a code point; None if there is none."""
+    return next((name for name in _others() if code in _charmap(name)), None)
+
+
+@cache
+def _others() -> tuple[str, ...]:
+    """The other installed families that are made of letters, those without serifs first."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist} - set(_families())
+    plain = (name for name in installed if not _NO_LETTERS.search(name))
+    return tuple(sorted(plain, key=lambda name: (not re.search("sans|gothic", name, re.IGNORECASE), name)))
+
+
+@cache
+def _charmap(family: str) -> frozenset[int]:
+    """Code points that a family has; none if its file cannot be read."""
     from matplotlib.font_manager import FontProperties, findfont
     from matplotlib.ft2font import FT2Font
 
-    files = {Path(str(findfont(FontProperties(family=[name])))) for name in _families()}
-    return frozenset().union(*(FT2Font(str(file)).get_charmap() for file in sorted(files)))
+    try:
+        file = Path(str(findfont(FontProperties(family=[family]), fallback_to_default=False)))
+        return frozenset(FT2Font(str(file)).get_charmap())
+    except (ValueError, RuntimeError, OSError):  # no face of usual weight, or a damaged or removed file
+        return frozenset()

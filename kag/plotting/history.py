@@ -112,9 +112,8 @@ def _panel(axes: Axes, metric: str, lines: Mapping[str, list[float]]) -> None:
         colour = _VALIDATION if name == "validation" else _TRAIN
         epochs = range(1, len(values) + 1)
         axes.plot(epochs, values, color=colour, linewidth=1.8, marker="o", markersize=4, label=name)
-    axes.set_title(
-        drawable(metric, longest=40), loc="left", fontsize=11, color=_INK, fontweight="bold", **style()
-    )
+    title = drawable(metric, longest=40)
+    axes.set_title(title, loc="left", fontsize=11, color=_INK, fontweight="bold", **style(title))
     axes.set_xlabel("epoch", fontsize=9, color=_FAINT)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     known = [value for values in lines.values() for value in values if math.isfinite(value)]

@@ -84,4 +84,4 @@ def _draw(axes: Axes, x: float, y: float, item: _Item, ink: str) -> None:
         arrow = {"arrowstyle": item.mark, "color": item.colour, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (x + 0.22, y), (x - 0.08, y), arrowprops=arrow)
     gap = 0.18 if item.mark == "o" else 0.28
-    axes.text(x + gap, y, item.text, fontsize=_POINTS, color=ink, va="center", **style())
+    axes.text(x + gap, y, item.text, fontsize=_POINTS, color=ink, va="center", **style(item.text))

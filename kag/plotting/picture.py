@@ -209,4 +209,4 @@ class _Sheet:
         from matplotlib.patheffects import withStroke
 
         halo = [withStroke(linewidth=2.5, foreground=_PAPER, alpha=0.85)]
-        axes.text(float(at[0]), float(at[1]), text, path_effects=halo, **style(), **more)
+        axes.text(float(at[0]), float(at[1]), text, path_effects=halo, **style(text), **more)

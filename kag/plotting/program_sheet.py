@@ -198,5 +198,5 @@ def _write(axes: Axes, text: Text, corner: Point) -> None:
         ha=text.align,
         va="center_baseline",
         zorder=6,
-        **style(),
+        **style(text.text),
     )

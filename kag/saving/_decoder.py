@@ -14,6 +14,7 @@ from kag.module import Module
 from kag.saving._classes import named
 from kag.saving._data_models import class_from_schema
 from kag.saving._graph import decode_graph
+from kag.saving._state import checked_name
 from kag.schema import Schema
 from kag.schema.values import Json
 
@@ -89,8 +90,8 @@ class Decoder:
                 f"The configuration of {name!r} must be an object; got {type(config).__name__}."
             )
         thing = _built(name, kind, config)
-        if isinstance(thing, Module) and isinstance(value.get("name"), str):
-            thing.name = value["name"]
+        if isinstance(thing, Module) and "name" in value:
+            thing.name = checked_name(value["name"], str(name))
         if value.get("graph") is not None:
             decode_graph(thing, value["graph"], self)
         if "id" in value:

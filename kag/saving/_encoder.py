@@ -23,9 +23,11 @@ from kag.data_models.data_model import DataModel, DataModelMeta, schema_of
 from kag.data_models.json_data_model import JsonDataModel
 from kag.data_models.symbolic import SymbolicDataModel
 from kag.errors import SavingError
+from kag.graph.structure import leaves
 from kag.module import Module
 from kag.saving._classes import how_to_register, name_of
 from kag.saving._graph import encode_graph, graph_of
+from kag.saving._present import Present
 from kag.saving._secrets import refuse_secrets
 from kag.schema import Schema
 from kag.schema.values import Json
@@ -113,6 +115,7 @@ class Encoder:
             return {**known, "class": name} if name else known
         if isinstance(value, JsonDataModel | DataModel):
             model = value.to_json_data_model()
+            refuse_secrets(model.data, where)
             return {"$json": self.encode(model.data, where), "schema": self.schema(model.schema)}
         if isinstance(value, Schema):
             return {"$schema": self.schema(value)}
@@ -141,10 +144,10 @@ class Encoder:
             return {"$again": number}
         name = self._name(type(value), where)
         graph = graph_of(value)
-        config = _config(value)
+        config = _config(value, where)
         if graph is not None:
-            config = {key: item for key, item in config.items() if item is not graph.inputs}
-            config = {key: item for key, item in config.items() if item is not graph.outputs}
+            ends = [list(map(id, leaves(graph.inputs))), list(map(id, leaves(graph.outputs)))]
+            config = {key: item for key, item in config.items() if list(map(id, leaves(item))) not in ends}
         refuse_secrets(config, f"{where} ({name})")
         self._open.add(number)
         encoded: Json = {"$object": name, "id": number}
@@ -169,7 +172,9 @@ def _is_object(value: Any) -> bool:
     return hasattr(value, "get_config") or (is_dataclass(value) and not isinstance(value, type))
 
 
-def _config(value: Any) -> Mapping[str, Any]:
+def _config(value: Any, where: str) -> Mapping[str, Any]:
+    if isinstance(value, Module) and type(value).get_config is Module.get_config:
+        return Present(lambda part: Encoder().encode(part)).config(value, where)
     if not hasattr(value, "get_config"):
         return {item.name: getattr(value, item.name) for item in fields(value) if item.init}
     config = value.get_config()

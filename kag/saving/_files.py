@@ -6,13 +6,16 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from kag.errors import SavingError
 from kag.schema.values import Json
 
 VERSION = 1
 """Of the format; it grows when files cannot be read by older versions any more."""
+
+PROGRAM, VARIABLES = "kag program", "kag variables"
+"""What files hold; the first thing that they say."""
 
 _MOST_BYTES = 256 * 1024 * 1024
 
@@ -72,7 +75,7 @@ def parse(text: str | bytes, format_name: str, source: str = "the text") -> Json
     except ValueError as error:
         raise SavingError(f"{source} is not a {format_name}, or is cut off: {error}") from None
     if not isinstance(value, dict) or value.get("format") != format_name:
-        raise SavingError(f"{source} is JSON, but not a {format_name}; save it with program.save(...).")
+        raise SavingError(f"{source} {_other(value, format_name)}")
     version = value.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise SavingError(f"{source} has no format version; is it damaged?")
@@ -87,6 +90,23 @@ def parse(text: str | bytes, format_name: str, source: str = "the text") -> Json
 def dump(value: Json) -> str:
     """A value as JSON text."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def _other(value: Any, wanted: str) -> str:
+    """What a file is that is not of the wanted format, and what to do about it."""
+    found = value.get("format") if isinstance(value, dict) else None
+    if found == PROGRAM:
+        return (
+            "holds a whole program, not variables alone; load it with Program.load(path), or write a file of "
+            "variables with program.save_variables(path)."
+        )
+    if found == VARIABLES:
+        return (
+            "holds variables only; give them to a program with program.load_variables(path), or write a "
+            "whole program with program.save(path)."
+        )
+    method = "save" if wanted == PROGRAM else "save_variables"
+    return f"is JSON, but neither a program nor variables; write it with program.{method}(path)."
 
 
 def _bytes(text: str) -> bytes:

@@ -12,12 +12,11 @@ from kag.errors import MissingDependencyError, SavingError
 from kag.module import Module
 from kag.saving._decoder import Decoder
 from kag.saving._encoder import Encoder
-from kag.saving._files import VERSION, dump, parse, read, write
+from kag.saving._files import PROGRAM, VARIABLES, VERSION, dump, parse, read, write
 from kag.saving._secrets import refuse_secrets
 from kag.saving._state import restore, state_of
 from kag.schema.values import Json
 
-_PROGRAM, _VARIABLES = "kag program", "kag variables"
 FilePath = str | os.PathLike[str]
 
 
@@ -65,7 +64,7 @@ def read_program(path: FilePath) -> SavedProgram:
     Raises:
         SavingError: See `load_program`.
     """
-    return _decoded(read(path, _PROGRAM), str(path))
+    return _decoded(read(path, PROGRAM), str(path))
 
 
 def to_json(program: Module, *, training: Mapping[str, Any] | None = None) -> str:
@@ -80,9 +79,10 @@ def to_json(program: Module, *, training: Mapping[str, Any] | None = None) -> st
     state = state_of(program)
     refuse_secrets(training, "The training of a program")
     extra = None if training is None else encoder.encode(dict(training), "training")
+    refuse_secrets(schemas, "A schema", prose=True)
     return dump(
         {
-            "format": _PROGRAM,
+            "format": PROGRAM,
             "version": VERSION,
             "kag_version": _own_version(),
             "program": encoded,
@@ -99,16 +99,16 @@ def from_json(text: str) -> SavedProgram:
     Raises:
         SavingError: See `load_program`.
     """
-    return _decoded(parse(text, _PROGRAM), "the text")
+    return _decoded(parse(text, PROGRAM), "the text")
 
 
 def save_variables(module: Module, path: FilePath) -> None:
     """Writes the values of a program's variables to a JSON file.
 
     Raises:
-        SavingError: The file cannot be written.
+        SavingError: The file cannot be written, or a value holds a secret.
     """
-    write(path, dump({"format": _VARIABLES, "version": VERSION, "state": state_of(module)}))
+    write(path, dump({"format": VARIABLES, "version": VERSION, "state": state_of(module)}))
 
 
 def load_variables(module: Module, path: FilePath) -> None:
@@ -121,7 +121,7 @@ def load_variables(module: Module, path: FilePath) -> None:
     Raises:
         SavingError: The file cannot be read, or does not fit.
     """
-    value = read(path, _VARIABLES)
+    value = read(path, VARIABLES)
     try:
         restore(module, value["state"], values_only=True)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

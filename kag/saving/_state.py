@@ -9,37 +9,45 @@ from typing import Any
 from kag.data_models.variable import Variable
 from kag.errors import SavingError, SchemaError
 from kag.module import Module
+from kag.saving._secrets import refuse_secrets
 from kag.schema.values import Json
 
 _Change = Callable[[], None]
 
 
 def state_of(module: Module) -> Json:
-    """The state of a module and of all inside it."""
-    return _state_of(module, {})
+    """The state of a module and of all inside it.
+
+    Raises:
+        SavingError: Something in it looks like a secret.
+    """
+    return _state_of(module, {}, module.name)
 
 
-def _state_of(module: Module, seen: dict[int, int]) -> Json:
+def _state_of(module: Module, seen: dict[int, int], path: str) -> Json:
     if id(module) in seen:
         return {"again": seen[id(module)]}
     seen[id(module)] = len(seen)
+    refuse_secrets({"description": module.description}, path)
     return {
         "id": seen[id(module)],
         "name": module.name,
         "class": type(module).__name__,
         "description": module.description,
         "trainable": module.trainable,
-        "variables": [_variable(variable) for variable in module.own_variables],
-        "modules": [_state_of(child, seen) for child in module.modules],
+        "variables": [_variable(variable, path) for variable in module.own_variables],
+        "modules": [_state_of(child, seen, f"{path}/{child.name}") for child in module.modules],
     }
 
 
-def _variable(variable: Variable) -> Json:
+def _variable(variable: Variable, path: str) -> Json:
+    value = variable.get_json()
+    refuse_secrets([value, {"description": variable.description}], f"{path}/{variable.name}")
     return {
         "name": variable.name,
         "description": variable.description,
         "trainable": variable.trainable,
-        "value": variable.get_json(),
+        "value": value,
     }
 
 
@@ -104,6 +112,7 @@ class _Restoring:
                 "there; load the variables into a program of the same structure."
             )
         if not self._values_only:
+            checked_name(state["name"], path)
             self._changes.append(partial(_mark, module, state))
         for child, part in zip(module.modules, state["modules"], strict=True):
             self._visit(child, part, f"{path}/{child.name}")
@@ -127,7 +136,25 @@ class _Restoring:
                 raise SavingError(f"The value of {path}/{variable.name} does not fit: {error}") from error
             self._changes.append(partial(variable.assign, state["value"]))
             if not self._values_only:
+                if not isinstance(state["name"], str) or not state["name"]:
+                    raise SavingError(
+                        f"A variable's name must be a non-empty string; the file has {state['name']!r} for "
+                        f"{path}/{variable.name}."
+                    )
                 self._changes.append(partial(_mark, variable, state))
+
+
+def checked_name(name: Any, place: str) -> str:
+    """A module's name from a file.
+
+    Raises:
+        SavingError: It is one that modules refuse.
+    """
+    if not isinstance(name, str) or not name or "/" in name:
+        raise SavingError(
+            f"A module's name must be a non-empty string without '/'; the file has {name!r} for {place}."
+        )
+    return name
 
 
 def _mark(thing: Module | Variable, state: Json) -> None:

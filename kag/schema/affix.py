@@ -12,14 +12,14 @@ from kag.schema.names import title
 from kag.schema.values import Json
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def prefix(schema: Schema, text: str) -> Derived:
     """Renames every top-level property from `key` to `<text>_key`."""
     _check(text)
     return _rename(schema, lambda key: f"{text}_{key}")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def suffix(schema: Schema, text: str) -> Derived:
     """Renames every top-level property from `key` to `key_<text>`."""
     _check(text)

@@ -51,7 +51,7 @@ class Concatenation:
         return result
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def concat(first: Schema, second: Schema) -> Concatenation:
     """Puts the properties of two schemas side by side.
 

@@ -22,7 +22,7 @@ def contains(whole: Schema, part: Schema) -> bool:
     return all(types.get(name) == kind for name, kind in _types(part).items())
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _types(schema: Schema) -> Mapping[str, bytes]:
     return {name: _type_of(kind, schema.definitions) for name, kind in schema.properties.items()}
 

@@ -91,7 +91,7 @@ class Schema:
         return f"<Schema {self.title!r}: {', '.join(self.properties)}>"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _of_text(text: bytes, trusted: bool) -> Schema:
     """Texts that mean the same after normalising share one handle."""
     schema = stdlib_json.loads(text)

@@ -26,7 +26,7 @@ class _Group:
         return len(self.members) == 1
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def factorize(schema: Schema) -> Derived:
     """Gathers properties that differ only in their number or in being plural.
 

@@ -39,7 +39,7 @@ _FRAGILE = (
 )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def in_mask(
     schema: Schema, mask: tuple[str, ...] | None = None, pattern: str | None = None, recursive: bool = True
 ) -> Derived:
@@ -59,7 +59,7 @@ def in_mask(
     return _masked(schema, named, recursive=recursive)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def out_mask(
     schema: Schema, mask: tuple[str, ...] | None = None, pattern: str | None = None, recursive: bool = True
 ) -> Derived:

@@ -15,7 +15,7 @@ from kag.schema.values import Json
 _NOTES = ("title", "description", "examples", "default")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def union(first: Schema, second: Schema, exact: tuple[bool, bool] = (True, True)) -> Schema:
     """The schema of `first | second`: the first alone, the second alone, or both side by side.
 
@@ -31,13 +31,13 @@ def union(first: Schema, second: Schema, exact: tuple[bool, bool] = (True, True)
     return _flat(first, second, side_by_side(first, second, exact))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def exclusive(first: Schema, second: Schema) -> Schema:
     """The schema of `first ^ second`: the first alone, or the second alone."""
     return _flat(first, second)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def side_by_side(first: Schema, second: Schema, exact: tuple[bool, bool] = (True, True)) -> Schema:
     """The schema of `first + second`, also if an operand is a union; arguments as for `union`.
 

@@ -82,7 +82,8 @@ async def _random(steps: list[tuple[str, int, int]], ends: list[int]) -> Program
     for kind, i, j in steps:
         x, y = symbols[i % len(symbols)], symbols[j % len(symbols)]
         symbols.append(await _step(kind, x, y))
-    return Program(inputs=inputs, outputs=[symbols[end % len(symbols)] for end in ends], name="random")
+    chosen = [symbols[end % len(symbols)] for end in ends]
+    return Program(inputs=inputs, outputs=[*chosen, inputs[0] | inputs[1]], name="random")  # uses all inputs
 
 
 async def _step(kind: str, x: Any, y: Any) -> Any:

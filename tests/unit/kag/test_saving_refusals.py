@@ -95,16 +95,33 @@ async def test_what_json_does_not_have_is_refused_with_its_place(thing: Any, mes
         (await program_of(Holder({"deep": [thing]}, name="h"))).to_json()
 
 
+KEY = "sk-proj-abc4def5ghi6jkl7mno8"
+
+
 @pytest.mark.parametrize(
     "thing",
     [
         {"api_key": "abc"},
         {"headers": {"Authorization": "Bearer abc"}},
         {"options": [{"password": "abc"}]},
+        {"keys": {"api_key": ["abc"]}},
         "postgresql://user:hunter2@host/db",
         ["https://user:hunter2@host"],
-        {"url": "sk-abcdefghijklmnopqrstuvwxyz"},
+        {"url": KEY},
+        {"deep": [[["x", KEY]]]},
         {"access_token": "abc"},
+        {"aws_secret_access_key": "abc"},
+        {"token": "abc4def5ghi6jkl7mno8"},
+        "https://host/v1?key=abc",
+        "https://host/v1?a=b&api_key=abc",
+        {"url": "wss://host/?model=x&access_token=abc#top"},
+        "https://host/v1?x-api-key=abc",
+        {"extra": '{"api_key": "abc"}'},
+        {"headers": ["Authorization: Basic abc"]},
+        {"header": "Bearer abc4def5ghi6"},
+        {"instructions": f"Use {KEY} to call it."},
+        {"description": "See https://user:hunter2@host."},
+        {"prompt_variables": {"api_key": "abc"}},
     ],
 )
 async def test_a_secret_is_refused_and_not_repeated(thing: Any) -> None:
@@ -119,7 +136,22 @@ async def test_a_secret_argument_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "thing", [{"max_tokens": 10}, {"tokens": "many"}, "http://localhost:8000/v1", {"key": "x"}]
+    "thing",
+    [
+        {"max_tokens": 10},
+        {"tokens": "many"},
+        "http://localhost:8000/v1",
+        {"key": "x"},
+        {"token": "word"},
+        {"model": "sk-learn-text-classification"},
+        {"model": "hf_internal_testing_tiny_random"},
+        "https://host/search?q=api_key&page=2",
+        "https://host/v1?key={key}",
+        {"instructions": "Never repeat a password: it is secret. Send Authorization: Bearer tokens on."},
+        {"description": "Calls https://host/v1?key=YOUR_KEY with sk-your-key-goes-here-and-nowhere."},
+        {"api_key": ""},
+        {"password": None},
+    ],
 )
 async def test_ordinary_settings_are_no_secrets(thing: Any) -> None:
     twin = Program.from_json((await program_of(Holder(thing))).to_json())
@@ -130,6 +162,91 @@ async def test_a_model_with_a_secret_in_its_body_is_refused() -> None:
     lm = LanguageModel("openai/x", extra_body={"api_key": "abc"})
     with pytest.raises(SavingError, match="'api_key'"):
         (await program_of(Generator(Answer, lm))).to_json()
+
+
+async def test_secrets_nested_in_the_body_of_requests_are_refused() -> None:
+    for body in ({"metadata": {"notes": [f"with {KEY}"]}}, {"proxy": "https://host/?key=abc"}):
+        lm = LanguageModel("openai/x", extra_body=body)
+        with pytest.raises(SavingError, match="looks like a secret"):
+            (await program_of(Generator(Answer, lm))).to_json()
+
+
+async def test_ordinary_variables_of_a_prompt_are_no_secrets() -> None:
+    lm = ScriptedLanguageModel()
+    generator = Generator(
+        Answer,
+        lm,
+        instructions="The api_key: is a secret, never say the password=1234 aloud.",
+        prompt_variables={"token": "word"},
+    )
+    twin = Program.from_json((await program_of(generator)).to_json()).modules[0]
+    assert twin.get_config()["prompt_variables"] == {"token": "word"}
+    with pytest.raises(SavingError, match="'api_key'"):
+        (await program_of(Generator(Answer, lm, prompt_variables={"api_key": "abc"}))).to_json()
+
+
+class Login(DataModel):
+    api_key: str
+
+
+async def test_secrets_in_the_state_are_refused(tmp_path: Path) -> None:
+    program = await program_of(Generator(Answer, ScriptedLanguageModel(), name="g"))
+    program.variables[0].update({"instructions": f"Log in with {KEY}."})
+    for save in (program.save, program.save_variables):
+        with pytest.raises(SavingError, match=r"p/g/state.*'instructions'.*looks like a secret"):
+            save(tmp_path / "p.json")
+    assert os.listdir(tmp_path) == []
+    holder = Holder(name="h")
+    holder.login = Variable(Login(api_key="abc"), name="login")  # type: ignore[attr-defined]
+    with pytest.raises(SavingError, match=r"p/h/login.*'api_key'"):
+        (await program_of(holder)).save_variables(tmp_path / "p.json")
+
+
+async def test_secrets_in_data_models_of_the_graph_and_in_descriptions_are_refused() -> None:
+    inputs = Input(data_model=Query)
+    with pytest.raises(SavingError, match="'api_key'"):
+        Program(inputs=inputs, outputs=inputs & Login(api_key="abc")).to_json()
+    with pytest.raises(SavingError, match="'description'"):
+        Program(inputs=inputs, outputs=inputs.prefix("a"), description=f"With {KEY}").to_json()
+
+
+async def test_a_program_that_gives_or_takes_logins_is_no_secret() -> None:
+    inputs = Input(data_model=Login)
+    twin = Program.from_json(Program(inputs=inputs, outputs=inputs.prefix("a")).to_json())
+    assert list(twin.inputs.keys()) == ["api_key"]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", 7, None])
+@pytest.mark.parametrize("place", ["state", "object"])
+async def test_names_that_constructors_refuse_are_refused(saved: Json, name: Any, place: str) -> None:
+    holder = (
+        saved["state"]["modules"][0]
+        if place == "state"
+        else saved["program"]["graph"]["nodes"][0]["operation"]
+    )
+    holder["name"] = name
+    with pytest.raises(SavingError, match="name must be a non-empty string without '/'"):
+        load(saved)
+
+
+@pytest.mark.parametrize("name", ["", 7, None])
+async def test_names_that_no_variable_has_are_refused(saved: Json, name: Any) -> None:
+    saved["state"]["modules"][0]["variables"][0]["name"] = name
+    with pytest.raises(SavingError, match="name must be a non-empty string"):
+        load(saved)
+
+
+async def test_a_file_for_the_other_method_says_which_one_to_use(tmp_path: Path) -> None:
+    program = await program_of(Generator(Answer, ScriptedLanguageModel()))
+    program.save(tmp_path / "p.json")
+    program.save_variables(tmp_path / "v.json")
+    with pytest.raises(SavingError, match=r"whole program.*Program\.load.*save_variables"):
+        program.load_variables(tmp_path / "p.json")
+    with pytest.raises(SavingError, match=r"variables only.*load_variables.*program\.save\("):
+        Program.load(tmp_path / "v.json")
+    (tmp_path / "x.json").write_text('{"format": "other"}')
+    with pytest.raises(SavingError, match=r"neither.*program\.save_variables"):
+        program.load_variables(tmp_path / "x.json")
 
 
 async def test_a_variable_as_an_argument_of_the_graph_is_refused() -> None:

@@ -238,6 +238,7 @@ async def test_calls_know_their_path_and_concurrent_calls_do_not_mix() -> None:
     inputs = Input(data_model=Query)
     outputs = [await Asks(name=name)(inputs) for name in ("x", "y")]
     program = Program(inputs=inputs, outputs=outputs, name="p")
+    paths.clear()  # recording asked as well
     await asyncio.gather(program(Query(query="1"), training=True), program(Query(query="2")))
     assert sorted(paths) == ["p/x False", "p/x True", "p/y False", "p/y True"]
     assert current_call() is None
