@@ -24,6 +24,7 @@ from kag.errors import (
     ProviderError,
 )
 from kag.knowledge_bases.records import Chunk, Document
+from kag.language_models import phase
 
 
 class Model(Protocol):
@@ -79,7 +80,8 @@ class Extractor:
         """
         limit = asyncio.Semaphore(self.max_concurrency)
         asked = [chunk for chunk in chunks if chunk.text.strip()]
-        calls = [asyncio.create_task(self._ask(document, chunk, limit)) for chunk in asked]
+        with phase("ingest"):  # tasks keep the phase that they are made in
+            calls = [asyncio.create_task(self._ask(document, chunk, limit)) for chunk in asked]
         try:
             assembly = await asyncio.to_thread(_structure, document, tuple(chunks))
             answers = await asyncio.gather(*calls)

@@ -9,8 +9,17 @@ import pytest
 
 from ingest.extractors.base import Extraction
 from ingest.extractors.llm import Extractor
-from kag.errors import ConfigurationError, ContextLengthError, LanguageModelError, RateLimitError
+from kag.errors import (
+    AuthenticationError,
+    BudgetExceeded,
+    ConfigurationError,
+    ContextLengthError,
+    LanguageModelError,
+    ProviderError,
+    RateLimitError,
+)
 from kag.knowledge_bases.records import Chunk, Document, chunk_id, document_id
+from kag.language_models import current_phase
 
 TEXT = "Marie Curie was born in Warsaw. In 1903 she shared a prize with Pierre Curie, her husband."
 
@@ -347,3 +356,31 @@ async def test_a_cancelled_extraction_leaves_no_call_open() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_what_extraction_uses_is_counted_as_ingestion() -> None:
+    phases = []
+
+    async def model(messages: list[dict[str, str]], schema: dict[str, Any]) -> dict[str, Any]:
+        phases.append(current_phase())
+        return answer()
+
+    document, chunks = a_document(TEXT)
+    await Extractor(model).extract(document, chunks)
+    assert phases == ["ingest"]
+    assert current_phase() == "inference"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("wrong key"),
+        BudgetExceeded("no money"),
+        ProviderError("no server"),
+        ProviderError("no such model", status=404),
+    ],
+)
+async def test_an_error_that_the_next_passage_would_meet_too_stops_all(error: LanguageModelError) -> None:
+    document, chunks = a_document(TEXT, TEXT + " Again.")
+    with pytest.raises(type(error)):
+        await Extractor(Scripted(error)).extract(document, chunks)
