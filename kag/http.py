@@ -62,7 +62,7 @@ async def _life() -> _Life:
 def proxy_for(url: str) -> str | None:
     """Returns the proxy that the environment names for a URL, if any."""
     parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.hostname):
+    if not parts.hostname or is_loopback(url) or proxy_bypass(parts.hostname):
         return None
     return getproxies().get(parts.scheme)
 
@@ -107,6 +107,27 @@ def is_local(url: str) -> bool:
     except ValueError:
         return "." not in host or host.endswith((".localhost", ".local", ".internal", ".lan"))
     return address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified
+
+
+def is_loopback(url: str) -> bool:
+    """Tells whether a URL leads to this machine."""
+    parts = _parts(url)
+    host = ((parts.hostname if parts else "") or "").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def without_user(url: str | None, who: str) -> str | None:
+    """Returns an address as it is.
+
+    Raises:
+        ConfigurationError: It holds a user or password, which would show wherever the address does.
+    """
+    if isinstance(url, str) and "@" in url.split("://", 1)[-1].split("/", 1)[0]:
+        raise ConfigurationError(f"{who}: api_base holds a user or password; pass the secret as api_key=.")
+    return url
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

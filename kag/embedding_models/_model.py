@@ -18,6 +18,7 @@ from kag.embedding_models._callable import CallableBackend
 from kag.embedding_models.base import EmbedFunction, Habits, Options
 from kag.errors import ConfigurationError, EmbeddingModelError, SavingError
 from kag.graph.recording import refuse_while_recording
+from kag.http import without_user
 
 if TYPE_CHECKING:
     from kag.embedding_models._calls import Calls
@@ -96,7 +97,7 @@ class EmbeddingModel:
         self._options = Options(
             model=model if isinstance(model, str) else None,
             folder=None if folder is None else Path(folder).expanduser(),
-            api_base=api_base or None,
+            api_base=without_user(api_base or None, "EmbeddingModel"),
             api_key=api_key or None,
             provider=provider,
             timeout=timeout,

@@ -80,7 +80,9 @@ def build(options: Options) -> Backend:
         )
     base = options.api_base or os.environ.get(server.address or "-", "") or server.base
     base = http.base_url(base, endpoint="/embeddings")
-    key = options.api_key or os.environ.get(server.key or "-", "")
+    # A server of one's own that speaks OpenAI's language has no business with the key for OpenAI.
+    own = server.key == "OPENAI_API_KEY" and options.api_base is not None and http.is_local(base)
+    key = options.api_key or ("" if own else os.environ.get(server.key or "-", ""))
     if not key and not options.api_base and not http.is_local(base):
         raise EmbeddingModelError(
             f"{options.model}: no key; set {server.key} or pass api_key=; your own server needs api_base=."
@@ -189,7 +191,9 @@ class OpenAIBackend:
         try:
             reply = orjson.loads(body)
             rows = _rows.from_items(reply["data"], self.name, count)
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            if not rows.size:
+                raise ValueError("vectors without numbers")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             said = http.shorten(http.redact(body[:300].decode("utf-8", "replace"), self._key), 200)
             raise EmbeddingModelError(
                 f"{self.name}: {self._url} did not answer with embeddings but with: {said}. "

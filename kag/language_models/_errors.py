@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,9 @@ _TOO_RICH = re.compile(
     r"grammar|repetition|features? (that (is|are) )?(not|un) ?supported|unsupported (keyword|feature)",
     re.IGNORECASE,
 )
+_NOT_CONNECTED = ("ClientConnectorError", "ConnectionTimeoutError", "ConnectTimeout", "ConnectError")
+_SAYS_NO_TO_A_FORM = (400, 415, 422, 500, 501)
+_NOBODY_TAKES_IT = "requested parameters"  # OpenRouter's 404; another 404 is about the model or the address
 _CLEAR = {word for word in BOUNDS if not word.islower()}  # no words of plain English, such as `format`
 _USED_UP = ("insufficient_quota", "billing_hard_limit_reached")
 _FORM_BREAKS_IT = re.compile(r"response_?format|json_?schema", re.IGNORECASE)
@@ -78,6 +81,16 @@ class RefusedFieldError(ProviderError):
 
 class QuotaError(RateLimitError):
     """The account's money or quota is used up: waiting does not help."""
+
+
+class UnreachableError(ProviderError):
+    """A connection that could not be made, or that broke.
+
+    `unsent` tells that no request can have arrived; `refused`, that nothing listens at the address.
+    """
+
+    unsent: bool = False
+    refused: bool = False
 
 
 class InvalidAnswerError(StructuredOutputError):
@@ -149,9 +162,10 @@ def classify(endpoint: Endpoint, status: int, complaint: Complaint) -> LanguageM
 def _refused(
     endpoint: Endpoint, status: int, complaint: Complaint, text: str, who: Mapping[str, Any]
 ) -> LanguageModelError:
+    about_form = status in _SAYS_NO_TO_A_FORM or (status == 404 and _NOBODY_TAKES_IT in complaint.text)
     unsupported = complaint.field and "unsupported" in f"{complaint.code} {complaint.text}".lower()
     form = _FORM if status < 500 else _FORM_BREAKS_IT  # some servers break on a form that they do not know
-    if unsupported or (form.search(complaint.text) and status <= 501) or _FORM.search(complaint.field):
+    if about_form and (unsupported or form.search(complaint.text) or _FORM.search(complaint.field)):
         refusal = RefusedFieldError(
             f"{endpoint.model}: the server does not take the request's form ({status}): {text}", **who
         )
@@ -163,15 +177,26 @@ def _refused(
     return ProviderError(f"{endpoint.model}: the provider {what} ({status}): {text}", **who)
 
 
-def unreachable(endpoint: Endpoint, cause: BaseException) -> ProviderError:
+def unreachable(endpoint: Endpoint, cause: BaseException) -> UnreachableError:
     """Returns the error for a connection that cannot be made or that broke."""
     reason = shorten(redact(str(cause) or type(cause).__name__, endpoint.api_key))
     where = endpoint.api_base or endpoint.provider
-    return ProviderError(
+    error = UnreachableError(
         f"{endpoint.model}: no answer from {where}: {reason}. Is the server up and api_base= right?",
         provider=endpoint.provider,
         model=endpoint.model,
     )
+    chain = list(_chain(cause))
+    error.refused = any(isinstance(one, ConnectionRefusedError) for one in chain)
+    names = {kind.__name__ for one in chain for kind in type(one).__mro__}
+    error.unsent = error.refused or not names.isdisjoint(_NOT_CONNECTED)
+    return error
+
+
+def _chain(cause: BaseException | None) -> Iterator[BaseException]:
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def timed_out(endpoint: Endpoint, seconds: float) -> ModelTimeoutError:

@@ -21,7 +21,8 @@ from kag.errors import (
     RateLimitError,
     StructuredOutputError,
 )
-from kag.language_models._errors import InvalidAnswerError, RefusedFieldError, retriable
+from kag.http import is_loopback
+from kag.language_models._errors import InvalidAnswerError, RefusedFieldError, UnreachableError, retriable
 from kag.language_models._messages import to_message, with_instruction
 from kag.language_models._prices import Budget, Price
 from kag.language_models._providers import Mode, Provider
@@ -29,7 +30,7 @@ from kag.language_models._retry import Retry
 from kag.language_models._structured import MACHINE_READ, AnswerSchema, Form
 from kag.language_models._telemetry import Tally
 from kag.language_models.base import Delta, Endpoint, Json, Reply, Request, Tokens, Transport
-from kag.language_models.limits import Limiter
+from kag.language_models.limits import Entry, Limiter
 from kag.language_models.usage import Usage
 
 _log = logging.getLogger("kag.language_models")
@@ -39,8 +40,10 @@ _OPTIONAL = {
     "temperature", "top_p", "top_k", "seed", "stop", "presence_penalty", "frequency_penalty",
     "reasoning_effort", "stream_options",
 }  # fmt: skip
+_QUICKLY = 0.2
 _PLAIN = Form("prompt", {})
 _NONE: frozenset[str] = frozenset()
+_NOTHING = Delta()
 _Error = TypeVar("_Error", bound=LanguageModelError)
 
 
@@ -69,6 +72,15 @@ class Call:
             f"That answer is not valid: {error.reason or error}. Answer again, with only the corrected JSON."
         )
         return replace(self, messages=[*self.messages, *said, {"role": "user", "content": ask}])
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is held back for a request: tokens and where they are counted, and money."""
+
+    tokens: int = 0
+    money: float = 0.0
+    entry: Entry | None = None
 
 
 @dataclass(slots=True)
@@ -158,8 +170,9 @@ class Exchange:
             request, begun = self._request(progress), False
             try:
                 async for delta in self._stream(request, progress):
-                    begun = True
-                    yield delta
+                    begun = begun or delta != _NOTHING
+                    if begun:
+                        yield delta
                 return
             except LanguageModelError as error:
                 if begun:
@@ -195,6 +208,9 @@ class Exchange:
             fields = _merged(self.facts.fields, fields, form.fields)
             if form.instruction:
                 messages = with_instruction(messages, form.instruction)
+        if self._budget and self._price and self._price.completion and not _longest(fields):
+            # what is held back for an answer must be all that it can take
+            fields[self.facts.renames.get("max_tokens", "max_tokens")] = self._price.answer_tokens
         for name, other in self._learned.fields.items():
             if name in fields:
                 value = fields.pop(name)
@@ -212,18 +228,24 @@ class Exchange:
         return schema.form("prompt") or _PLAIN
 
     async def _send(self, request: Request, progress: _Progress) -> Reply:
-        estimate, held = await self._enter(request)
-        reply: Reply | None = None
+        held = await self._enter(request)
+        tokens: Tokens | None = None
+        unknown = True
         progress.sent += 1
         try:
             reply = await self._transport.send(request)
+            tokens = reply.tokens
             return reply
+        except LanguageModelError as error:
+            unknown = _may_have_cost(error)
+            raise
         finally:
-            self._leave(reply.tokens if reply else None, estimate, held, progress.call.tally)
+            self._leave(tokens, held, progress.call.tally, unknown=unknown and tokens is None)
 
     async def _stream(self, request: Request, progress: _Progress) -> AsyncGenerator[Delta, None]:
-        estimate, held = await self._enter(request)
+        held = await self._enter(request)
         tokens: Tokens | None = None
+        unknown = True
         progress.sent += 1
         begun, size = time.perf_counter(), 0
         pieces = self._transport.stream(request)
@@ -234,37 +256,46 @@ class Exchange:
                 size += len(delta.content) + len(delta.reasoning) + len(str(delta.tool_calls or ""))
                 tokens = delta.tokens or tokens
                 yield delta
+            unknown = False
+        except LanguageModelError as error:
+            unknown = _may_have_cost(error) or size > 0
+            raise
         finally:
-            await pieces.aclose()
+            unknown = unknown and tokens is None
             if size and tokens is None:  # the server does not count, or the stream was closed early
                 tokens = Tokens(_prompt_tokens(request), size // 4 + 1)
-            self._leave(tokens, estimate, held, progress.call.tally)
+            try:
+                await pieces.aclose()
+            finally:
+                self._leave(tokens, held, progress.call.tally, unknown=unknown)
 
-    async def _enter(self, request: Request) -> tuple[int, float]:
+    async def _enter(self, request: Request) -> _Held:
         """Waits for a slot and holds money back; gives the estimates that `_leave` settles."""
         estimate, held = 0, 0.0
         if self._budget or self._limiter.counts_tokens:
-            longest = request.fields.get("max_tokens") or request.fields.get("max_completion_tokens")
+            longest = _longest(request.fields)
             estimate = _prompt_tokens(request)
             if self._budget and self._price:
                 held = self._price.most(estimate, longest)
                 await self._budget.hold(held, self.endpoint)
             estimate += longest or 0
         try:
-            await self._limiter.acquire(estimate)
+            entry = await self._limiter.acquire(estimate)
         except BaseException:
             self._settle(held, 0.0)
             raise
-        return estimate, held
+        return _Held(estimate, held, entry)
 
-    def _leave(self, tokens: Tokens | None, estimate: int, held: float, tally: Tally) -> None:
+    def _leave(self, tokens: Tokens | None, held: _Held, tally: Tally, *, unknown: bool) -> None:
+        """Counts what a request took; where that is unknown, it is all that was held back for it."""
         used = tokens or Tokens()
         cost = self._price.of(used) if self._price else used.cost or 0.0
+        if unknown:
+            cost = max(cost, held.money)
         unpriced = tokens is not None and self._price is None and used.cost is None
-        self._settle(held, cost)
-        self._limiter.release(
-            ok=tokens is not None, unused=estimate - used.prompt - used.completion if estimate else 0
-        )
+        self._settle(held.money, cost)
+        unused = 0 if unknown else held.tokens - used.prompt - used.completion
+        self._limiter.release(ok=tokens is not None, unused=unused, entry=held.entry)
         self._usage.last_cost = cost
         tally.add(used, cost)
         self._usage.add(
@@ -334,6 +365,10 @@ class Exchange:
             wait = self._retry.seconds(progress.failures, error.retry_after)
         else:
             raise _final(error, progress)
+        if isinstance(error, UnreachableError) and error.refused and is_loopback(self.endpoint.api_base):
+            wait = min(wait, _QUICKLY)  # nothing listens on this machine: it may just be starting
+            if progress.failures > 1:
+                raise _final(error, progress)
         if progress.failures > self._retry.times or wait > self._retry.longest:
             raise _final(error, progress)
         _log.debug(
@@ -405,8 +440,19 @@ def _merged(*parts: Mapping[str, Any]) -> Json:
 
 def _prompt_tokens(request: Request) -> int:
     """Estimates the tokens of a request from its size, rather too high than too low."""
-    size = sum(len(str(message.get("content") or "").encode()) + 12 for message in request.messages)
-    for name in ("response_format", "tools"):
-        if name in request.fields:
-            size += len(str(request.fields[name]))
-    return size // 3 + 1
+    parts = [part for message in request.messages for part in message.values() if part]
+    parts += [part for part in request.fields.values() if isinstance(part, dict | list)]
+    size = sum(len(str(part).encode(errors="replace")) for part in parts)
+    return (size + 12 * len(request.messages)) // 3 + 1
+
+
+def _longest(fields: Mapping[str, Any]) -> int:
+    """Returns the most tokens that the answer may have; 0 where nothing bounds it."""
+    return fields.get("max_tokens") or fields.get("max_completion_tokens") or 0
+
+
+def _may_have_cost(error: LanguageModelError) -> bool:
+    """Tells whether the provider may charge for a request that failed: nobody knows how it ended there."""
+    if isinstance(error, UnreachableError):
+        return not error.unsent
+    return error.status in (None, 408, 504, 524)

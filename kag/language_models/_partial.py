@@ -29,7 +29,8 @@ class PartialJson:
     """
 
     def __init__(self) -> None:
-        self._text = ""  # from the first bracket on
+        self.length = 0
+        self._pieces: list[str] = []  # the text from the first bracket on
         self._brackets: list[str] = []  # those that are open, as what closes them
         self._state = ""  # what the text ends in: "string", "escape", "word", or nothing of these
         self._expects_key = False
@@ -42,14 +43,16 @@ class PartialJson:
 
     def feed(self, piece: str) -> None:
         """Adds text; what stands before the first bracket or after the last is passed over."""
-        if not self._text:
+        if not self.length:
             begin = min((at for at in (piece.find("{"), piece.find("[")) if at >= 0), default=-1)
             piece = piece[begin:] if begin >= 0 else ""
+        before = self.length
         for character in piece:
             if self.complete:
-                return
-            self._text += character
+                break
+            self.length += 1
             self._step(character)
+        self._pieces.append(piece[: self.length - before])
 
     def _step(self, character: str) -> None:
         if self._state == "escape":
@@ -68,20 +71,19 @@ class PartialJson:
         elif character == ",":
             self._state, self._expects_key, self._member = "", self._brackets[-1] == "}", -1
         elif character not in ": \t\r\n" and self._state != "word":
-            self._state, self._word = "word", len(self._text) - 1
+            self._state, self._word = "word", self.length - 1
 
     def _begin_string(self) -> None:
-        self._state, self._string = "string", len(self._text)
+        self._state, self._string = "string", self.length
         if self._expects_key:
-            self._member, self._expects_key = len(self._text) - 1, False
+            self._member, self._expects_key = self.length - 1, False
         else:
             self._member = -1
 
     def value(self) -> Any:
         """Returns the value so far, or None while there is none."""
-        if not self._text:
+        if not (text := self._joined()):
             return None
-        text = self._text
         if self._state == "word":
             text = self._without_half_word(text)
         elif self._member >= 0:  # a key that has no value yet
@@ -94,6 +96,18 @@ class PartialJson:
             return orjson.loads(text.rstrip().removesuffix(",") + closing)
         except orjson.JSONDecodeError:
             return None
+
+    def lacks_only_brackets(self) -> bool:
+        """Tells whether all is whole but for the last brackets: no string, number or member is cut off."""
+        text = self._joined()
+        if self._state == "word":
+            word = text[self._word :]
+            return word.strip() in ("true", "false", "null") or word != word.rstrip()
+        return not self._state and self._member < 0 and text.rstrip().endswith(('"', "}", "]"))
+
+    def _joined(self) -> str:
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
 
     def _without_half_word(self, text: str) -> str:
         try:

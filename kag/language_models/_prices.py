@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import math
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -49,8 +50,13 @@ class Price:
 
     def most(self, prompt_tokens: int, max_tokens: int | None) -> float:
         """Returns what a request can cost at most."""
-        answer = max_tokens or self.longest or _ANSWER_TOKENS
+        answer = max_tokens or self.answer_tokens
         return (prompt_tokens * self.prompt + answer * self.completion) / _MILLION
+
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens that an answer gets where the call does not bound it."""
+        return self.longest or _ANSWER_TOKENS
 
 
 FREE = Price(0.0, 0.0)
@@ -62,17 +68,23 @@ def price_from(value: Price | tuple[float, float] | list[float] | None) -> Price
     Raises:
         ConfigurationError: It is neither.
     """
-    if value is None or isinstance(value, Price):
-        return value
-    numbers = list(value) if isinstance(value, tuple | list) else []
-    if len(numbers) != 2 or any(
-        not isinstance(n, int | float) or isinstance(n, bool) or n < 0 for n in numbers
-    ):
+    if value is None:
+        return None
+    if isinstance(value, Price):
+        numbers = [value.prompt, value.completion, *(() if value.cached is None else (value.cached,))]
+    else:
+        numbers = list(value) if isinstance(value, tuple | list) and len(value) == 2 else []
+    if not numbers or not all(map(_is_amount, numbers)):
         raise ConfigurationError(
             "price= is a Price, or two numbers: USD for a million tokens of the prompt and of the answer, "
             f"such as (0.15, 0.60); got {value!r}."
         )
-    return Price(float(numbers[0]), float(numbers[1]))
+    return value if isinstance(value, Price) else Price(float(numbers[0]), float(numbers[1]))
+
+
+def _is_amount(number: Any) -> bool:
+    usable = isinstance(number, int | float) and not isinstance(number, bool)
+    return usable and math.isfinite(number) and number >= 0
 
 
 def known_price(endpoint: Endpoint) -> Price | None:

@@ -181,7 +181,9 @@ def endpoint(model: str, api_base: str | None, api_key: str | None, transport: s
     if "@" in urlsplit(base).netloc:
         raise ConfigurationError(f"{model}: api_base holds a user or password; pass the secret as api_key=.")
     local = is_local(base) if base else False
-    key = api_key or known.key()
+    # OpenAI's key is not for whatever listens at an address of the user's own network
+    elsewhere = bool(api_base) and local and _is_openai(known.api_base)
+    key = api_key or ("" if elsewhere else known.key())
     if transport == "direct" and not (key or local or api_base):
         raise AuthenticationError(
             f"{model}: no key; set {' or '.join(known.keys) or 'api_key='} or pass api_key=.",

@@ -14,7 +14,9 @@ from kag.language_models._partial import PartialJson
 
 _THINKING = re.compile(r"<(think|thinking|reasoning|thought)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _THINKING_END = re.compile(r"^(.*?)</(?:think|thinking|reasoning|thought)>", re.DOTALL | re.IGNORECASE)
-_OPENINGS = ("<think>", "<thinking>")  # an answer that ends before its thinking does
+_TAG = r"<(?:think|thinking|reasoning|thought)>"
+_UNFINISHED = re.compile(rf"\s*{_TAG}", re.IGNORECASE)  # an answer that ends before its thinking does
+_UNFINISHED_JSON = re.compile(rf"[^{{\[]*{_TAG}", re.IGNORECASE)
 _FENCE = re.compile(r"```(?:json|JSON|python|)[ \t]*\n?(.*?)```", re.DOTALL)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _TRIES = 20
@@ -30,13 +32,14 @@ _lenient = json.JSONDecoder(strict=False, parse_constant=_refuse)
 
 def split_thinking(text: str) -> tuple[str, str]:
     """Splits a text into its thinking and the rest; the opening tag may have been in the prompt."""
-    if "</" not in text:
-        return (text.strip(), "") if text.lstrip().startswith(_OPENINGS) else ("", text)
     blocks = [match[2].strip() for match in _THINKING.finditer(text)]
     rest = _THINKING.sub("", text)
     if unopened := _THINKING_END.match(rest):
         blocks.append(unopened[1].strip())
         rest = rest[unopened.end() :]
+    if _UNFINISHED.match(rest):
+        blocks.append(rest.strip())
+        rest = ""
     return ("\n\n".join(blocks), rest.strip()) if blocks else ("", text)
 
 
@@ -45,7 +48,7 @@ def candidates(text: str, *, close: bool = True) -> Iterator[Any]:
 
     Args:
         text: What the model wrote.
-        close: Whether an answer that lacks its last brackets may be closed.
+        close: Whether an answer that lacks only its last brackets may be closed.
     """
     try:
         yield orjson.loads(text)
@@ -53,14 +56,17 @@ def candidates(text: str, *, close: bool = True) -> Iterator[Any]:
         pass
     else:
         return
-    rest = (split_thinking(text)[1] or text)[:_LONGEST]
+    rest = split_thinking(text)[1][:_LONGEST]
+    if _UNFINISHED_JSON.match(rest):
+        return
     for fenced in _FENCE.findall(rest):
         yield from _values_in(fenced)
     yield from _values_in(rest)
     if close:
         partial = PartialJson()
-        partial.feed(rest)
-        if not partial.complete and (value := partial.value()) is not None:
+        partial.feed(rest.rstrip().removesuffix("```"))
+        whole = partial.complete or not partial.lacks_only_brackets()
+        if not whole and (value := partial.value()) is not None:
             yield value
 
 

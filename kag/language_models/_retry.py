@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -29,16 +30,20 @@ class Retry:
             raise ConfigurationError(
                 f"Retry: times must be a whole number of at least 0; got {self.times!r}."
             )
-        if self.wait < 0 or self.longest < 0:
-            raise ConfigurationError(
-                f"Retry: wait and longest are seconds, not negative; got {self.wait}, {self.longest}."
-            )
+        for seconds in (self.wait, self.longest):
+            usable = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            if not usable or not math.isfinite(seconds) or seconds < 0:
+                raise ConfigurationError(
+                    f"Retry: wait and longest are seconds, not negative; got {self.wait!r}, {self.longest!r}."
+                )
 
     def seconds(self, failures: int, retry_after: float | None) -> float:
-        """Returns how long to wait after so many failures; what the provider asks for comes first."""
-        if retry_after is not None:
-            return retry_after
-        return float(min(self.longest, self.wait * 2 ** (failures - 1)) * random.uniform(0.5, 1.0))  # noqa: S311  no secret
+        """Returns how long to wait after so many failures; at least what the provider asks for."""
+        own = min(self.longest, self.wait * 2 ** min(failures - 1, 60)) * random.uniform(0.5, 1.0)  # noqa: S311
+        asked = retry_after or 0.0
+        if asked > self.longest:
+            return asked
+        return float(max(own, min(self.longest, asked * random.uniform(1.0, 1.1))))  # noqa: S311  no secret
 
 
 def retry_from(value: Retry | int) -> Retry:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
+
+import orjson
 
 from kag.language_models._partial import PartialJson
 from kag.language_models.base import Delta, Json, Reply, Tokens
 
-_OPENING = ("<think>", "<thinking>")
+_OPENINGS = ("<think>", "<thinking>", "<reasoning>", "<thought>")
+_OPENING = re.compile(r"\s*<(think|thinking|reasoning|thought)>", re.IGNORECASE)
+_GROWN = 0.02  # part of its length by which a value's text grows before it is read again
 
 
 class Stream:
@@ -89,12 +94,15 @@ class Stream:
             await deltas.aclose()
 
     async def _grow(self) -> AsyncGenerator[Any, None]:
-        partial, last = PartialJson(), None
-        deltas = self._each()
+        partial, thinking, last = PartialJson(), _ThinkingFilter(), None
+        deltas, read = self._each(), 0
         try:
             async for delta in deltas:
-                partial.feed(delta.content + "".join(_arguments(call) for call in delta.tool_calls))
-                value = partial.value()
+                partial.feed(thinking.shown(delta.content))
+                partial.feed("".join(_arguments(call) for call in delta.tool_calls))
+                if partial.length - read <= _GROWN * read:
+                    continue
+                read, value = partial.length, partial.value()
                 if value is not None and value != last:
                     last = value
                     yield value
@@ -139,14 +147,17 @@ class _Assembly:
 
 
 def _arguments(piece: Json) -> str:
-    return (piece.get("function") or {}).get("arguments") or ""
+    arguments = (piece.get("function") or {}).get("arguments") or ""
+    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
 
 
 class _ThinkingFilter:
-    """Holds back a thinking block at the beginning of a streamed text."""
+    """Holds back the thinking blocks at the beginning of a streamed text."""
 
     def __init__(self) -> None:
         self._held = ""
+        self._end = ""  # what ends the block that the text is in
+        self._thought = False
         self._decided = False
 
     def shown(self, piece: str) -> str:
@@ -154,17 +165,30 @@ class _ThinkingFilter:
         if self._decided:
             return piece
         self._held += piece
+        while self._passes_a_tag():
+            pass
         begin = self._held.lstrip()
-        if begin.startswith(_OPENING):
-            _, end, rest = begin.partition("</think" + begin[6 : begin.index(">") + 1])
-            if not end:
-                return ""
-            self._held = rest.lstrip()
-        elif not begin or any(opening.startswith(begin) for opening in _OPENING):
+        if self._end or not begin or any(opening.startswith(begin.lower()) for opening in _OPENINGS):
             return ""
         self._decided = True
-        return self._held
+        return begin if self._thought else self._held
+
+    def _passes_a_tag(self) -> bool:
+        """Drops what is held up to the next tag of a thinking block; tells whether there was one."""
+        if not self._end:
+            if opening := _OPENING.match(self._held):
+                self._end, self._thought = f"</{opening[1]}>", True
+                self._held = self._held[opening.end() :]
+            return bool(opening)
+        ending = re.search(re.escape(self._end), self._held, re.IGNORECASE)
+        if ending:
+            self._held, self._end = self._held[ending.end() :], ""
+        else:
+            self._held = self._held[-len(self._end) :]  # the tag may be half there
+        return bool(ending)
 
     def rest(self) -> str:
         """Returns what was held back when the text has ended; thinking without an end is not shown."""
-        return "" if self._decided or self._held.lstrip().startswith(_OPENING) else self._held
+        if self._decided or self._end:
+            return ""
+        return self._held.lstrip() if self._thought else self._held

@@ -60,7 +60,10 @@ class ResponseCache:
     async def get(self, key: bytes) -> Any:
         """Returns the answer under a key, or None where there is none."""
         rows = await asyncio.to_thread(self._run, "SELECT answer FROM answers WHERE key = ?", (key,))
-        return orjson.loads(rows[0][0]) if rows else None
+        try:
+            return orjson.loads(rows[0][0]) if rows else None
+        except orjson.JSONDecodeError:  # a damaged row: the answer is asked for again, and replaces it
+            return None
 
     async def put(self, key: bytes, answer: Any, *, model: str) -> None:
         """Keeps an answer, in place of an older one."""
@@ -106,6 +109,7 @@ class ResponseCache:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)  # answers may be private; SQLite gives its other files the same mode
             connection = sqlite3.connect(
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )

@@ -7,6 +7,7 @@ through litellm, which is imported at the first such call.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kag import discover
 from kag.errors import BudgetExceeded, ConfigurationError, LanguageModelError
+from kag.graph.recording import refuse_while_recording
+from kag.http import without_user
 from kag.language_models._exchange import Call, Exchange
 from kag.language_models._messages import to_tool_choice, to_tools, to_wire
 from kag.language_models._prices import Budget, Price, known_price, price_from
@@ -106,7 +109,7 @@ class LanguageModel:
     ) -> None:
         split(model)
         self.model = model
-        self.api_base = api_base
+        self.api_base = without_user(api_base, "LanguageModel")
         self.timeout = _positive("timeout", timeout)
         self.retry = retry_from(retry)
         self.fallback = [get(one) for one in _several(fallback)]
@@ -155,6 +158,7 @@ class LanguageModel:
             LanguageModelError: No answer, or none that can be trusted, from this model and its fallbacks.
             ConfigurationError: An option is unknown, or a message is none.
         """
+        refuse_while_recording("A language model", LanguageModelError)
         if unknown := options.keys() - _OPTIONS:
             raise ConfigurationError(
                 f"Unknown option {', '.join(sorted(unknown))}; a call takes {', '.join(sorted(_OPTIONS))}."
@@ -276,6 +280,8 @@ class LanguageModel:
                 continue
             if name == "reasoning_effort" and value in _OFF:
                 continue
+            if name == "max_tokens" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                raise ConfigurationError(f"max_tokens must be a whole number of at least 1; got {value!r}.")
             fields[renames.get(name, name)] = value
         if tools := options.get("tools"):
             if schema is not None:
@@ -382,7 +388,8 @@ def _several(
 
 
 def _positive(name: str, value: float) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if not usable or not math.isfinite(value) or value <= 0:
         raise ConfigurationError(f"LanguageModel: {name} must be a number above 0; got {value!r}.")
     return value
 

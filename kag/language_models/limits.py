@@ -44,6 +44,14 @@ class Limits:
                 )
 
 
+@dataclass(slots=True)
+class Entry:
+    """An amount in a window: when it was counted, and how much it is."""
+
+    begun: float
+    size: int
+
+
 class Window:
     """Amounts within the last 60 seconds, against a limit.
 
@@ -55,7 +63,7 @@ class Window:
     def __init__(self, limit: int, span: float = _MINUTE) -> None:
         self.limit = limit
         self._span = span
-        self._entries: deque[tuple[float, int]] = deque()
+        self._entries: deque[Entry] = deque()
         self._sum = 0
 
     def delay(self, now: float, amount: int) -> float:
@@ -64,20 +72,29 @@ class Window:
         excess = self._sum + amount - self.limit
         if excess <= 0 or not self._entries:
             return 0.0
-        for begun, size in self._entries:
-            excess -= size
+        for entry in self._entries:
+            excess -= entry.size
             if excess <= 0:
-                return begun + self._span - now
-        return self._entries[-1][0] + self._span - now
+                return entry.begun + self._span - now
+        return self._entries[-1].begun + self._span - now
 
-    def add(self, now: float, amount: int) -> None:
-        """Counts an amount; a negative one corrects an estimate that was too high."""
-        self._entries.append((now, amount))
+    def add(self, now: float, amount: int) -> Entry:
+        """Counts an amount; `correct` takes what this returns."""
+        entry = Entry(now, amount)
+        self._entries.append(entry)
         self._sum += amount
+        return entry
+
+    def correct(self, now: float, entry: Entry, unused: int) -> None:
+        """Lowers an amount that was estimated too high; a negative `unused` raises it."""
+        self._forget(now)
+        if entry.begun + self._span > now:
+            entry.size -= unused
+            self._sum -= unused
 
     def _forget(self, now: float) -> None:
-        while self._entries and self._entries[0][0] + self._span <= now:
-            self._sum -= self._entries.popleft()[1]
+        while self._entries and self._entries[0].begun + self._span <= now:
+            self._sum -= self._entries.popleft().size
 
 
 class _Gate:
@@ -156,25 +173,29 @@ class Limiter:
             gate = self._gates[loop] = _Gate(self.limits.concurrency)
         return gate
 
-    async def acquire(self, tokens: int = 0) -> None:
+    async def acquire(self, tokens: int = 0) -> Entry | None:
         """Waits for a slot, and until the minute has room; `release` must follow.
 
         Args:
             tokens: Estimate of what the request will use.
+
+        Returns:
+            Where the tokens are counted, if they are; `release` takes it.
         """
         gate = self._gate()
         await gate.enter()
         try:
-            while (seconds := self._delay(tokens)) > 0:  # noqa: ASYNC110  how long is known
-                await asyncio.sleep(seconds)
+            while isinstance(turn := self._turn(tokens), float):  # noqa: ASYNC110  how long is known
+                await asyncio.sleep(turn)
         except BaseException:
             gate.leave()
             raise
+        return turn
 
-    def _delay(self, tokens: int) -> float:
-        """Returns the seconds to wait; 0 means that the request is counted and may go."""
+    def _turn(self, tokens: int) -> float | Entry | None:
+        """Returns the seconds to wait; or counts the request, which may go, and returns its tokens' entry."""
         if not (self._paused_until or self._requests or self._tokens):
-            return 0.0
+            return None
         with self._lock:
             now = self._clock()
             wait = self._paused_until - now
@@ -186,21 +207,20 @@ class Limiter:
                 return wait
             if self._requests:
                 self._requests.add(now, 1)
-            if self._tokens:
-                self._tokens.add(now, tokens)
-            return 0.0
+            return self._tokens.add(now, tokens) if self._tokens else None
 
-    def release(self, *, ok: bool, unused: int = 0) -> None:
+    def release(self, *, ok: bool, unused: int = 0, entry: Entry | None = None) -> None:
         """Gives the slot back.
 
         Args:
             ok: Whether the provider answered; lets the allowed concurrency grow back.
             unused: Tokens of the estimate that were not used; negative where it was too low.
+            entry: What `acquire` returned.
         """
         gate = self._gate()
-        if self._tokens and unused:
+        if self._tokens and entry and unused:
             with self._lock:
-                self._tokens.add(self._clock(), -unused)
+                self._tokens.correct(self._clock(), entry, unused)
         if ok and gate.allowed < gate.slots:
             gate.grow()
         gate.leave()

@@ -65,8 +65,8 @@ class Transport:
             raise
         except TimeoutError as error:
             raise timed_out(self.endpoint, request.timeout) from error
-        except Exception as error:  # litellm raises whatever its providers' code raises
-            raise self._failure(error, request) from error
+        except Exception as error:  # noqa: BLE001  litellm raises whatever its providers' code raises
+            raise self._failure(error, request) from None  # in its text the key may stand
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Sends a request and yields the answer as it grows."""
@@ -77,8 +77,8 @@ class Transport:
                 yield _delta(chunk)
         except LanguageModelError:
             raise
-        except Exception as error:  # litellm raises whatever its providers' code raises
-            raise self._failure(error, request) from error
+        except Exception as error:  # noqa: BLE001  litellm raises whatever its providers' code raises
+            raise self._failure(error, request) from None  # in its text the key may stand
 
     def _arguments(self, request: Request) -> Json:
         named = {name: value for name, value in request.fields.items() if name in _NAMED}

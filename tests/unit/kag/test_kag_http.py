@@ -103,3 +103,15 @@ def test_a_long_text_becomes_one_line() -> None:
     text = http.shorten("a\n" * 1000, 50)
     assert "\n" not in text
     assert len(text) <= 50
+
+
+def test_this_machine_is_never_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    http.proxy_for.cache_clear()
+    for own in ("http://127.0.0.1:8000/v1", "http://localhost:1/v1", "http://[::1]:9/v1"):
+        assert http.proxy_for(own) is None
+    assert http.proxy_for("http://models.example.com/v1") == "http://proxy.example:3128"
+    http.proxy_for.cache_clear()

@@ -70,6 +70,16 @@ async def test_the_usual_variables_hold_the_key_and_the_address(monkeypatch: pyt
         assert (await EmbeddingModel("ollama/nomic-embed-text").embed(["a"])).shape == (1, 16)
 
 
+async def test_the_key_for_openai_is_not_sent_to_a_server_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FakeEmbeddings() as fake:
+        monkeypatch.setenv("OPENAI_API_KEY", fake.key)
+        with pytest.raises(EmbeddingModelError):  # the fake asks for a key, and none came
+            await EmbeddingModel("openai/bge-m3", api_base=fake.url, retry=0).embed(["a"])
+        assert (await EmbeddingModel("openai/bge-m3", api_base=fake.url, api_key=fake.key).embed(["a"])).size
+
+
 async def test_a_hosted_model_without_a_key_says_which_variable_holds_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -115,6 +115,20 @@ def test_several_processes_share_one_file(tmp_path: Path) -> None:
     assert asyncio.run(cache.get(cache.key("2", 7))) == {"by": "2"}
 
 
+async def test_a_damaged_answer_is_asked_for_again(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    async with FakeProvider() as fake:
+        await model(fake, path)(ASK)
+        assert path.stat().st_mode & 0o777 == 0o600
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE answers SET answer = ?", (b'{"role": "assis',))
+        database.close()
+        assert (await model(fake, path)(ASK))["content"] == "Paris"
+        assert len(fake.requests) == 2
+        await model(fake, path)(ASK)
+        assert len(fake.requests) == 2
+
+
 async def test_a_file_that_is_no_cache_is_named(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
     path.write_text("this is no database, but it is long enough to look like one" * 50)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fake_providers import FakeProvider
 
+from kag.embedding_models import EmbeddingModel
 from kag.errors import AuthenticationError, ConfigurationError
 from kag.language_models import LanguageModel, Limits, Price, Retry, get
 from kag.language_models._providers import PROVIDERS, endpoint, facts
@@ -102,8 +103,21 @@ async def test_an_address_that_is_none_is_refused(base: str) -> None:
 
 async def test_an_address_with_a_password_is_refused_without_showing_it() -> None:
     with pytest.raises(ConfigurationError, match="api_key=") as caught:
-        await LanguageModel("openai/x", api_base="http://me:hush@localhost/v1")(ASK)
+        LanguageModel("openai/x", api_base="http://me:hush@localhost/v1")
     assert "hush" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="api_key=") as caught:
+        EmbeddingModel("openai/x", api_base="me:hush@localhost/v1")
+    assert "hush" not in str(caught.value)
+
+
+async def test_openais_key_in_the_environment_does_not_go_to_another_server_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "the-real-one")
+    assert endpoint("openai/x", "http://127.0.0.1:8000/v1", None, "direct").api_key == ""
+    assert endpoint("openai/x", "http://127.0.0.1:8000/v1", "mine", "direct").api_key == "mine"
+    assert endpoint("openai/x", "https://gateway.example.com/v1", None, "direct").api_key == "the-real-one"
+    assert endpoint("openai/x", None, None, "direct").api_key == "the-real-one"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fake_providers import FakeProvider, Fault
 
-from kag.errors import BudgetExceeded, ConfigurationError
-from kag.language_models import LanguageModel, Price
+from kag.errors import BudgetExceeded, ConfigurationError, ModelTimeoutError, ProviderError
+from kag.language_models import LanguageModel, Price, Retry
 from kag.language_models._prices import known_price
 from kag.language_models.base import Endpoint, Tokens
 
@@ -92,12 +92,79 @@ async def test_calls_at_once_do_not_pass_the_budget_together() -> None:
 async def test_what_is_held_back_for_a_failed_call_is_given_back() -> None:
     async with FakeProvider("hosted_vllm") as fake:
         lm = model(fake, price=(0.0, 1000.0), max_cost=1.5, max_tokens=1000)
-        fake.faults.extend([Fault("status", 400), Fault("status", 500), Fault("cut")])
-        for _ in range(3):
+        fake.faults.extend([Fault("status", 400), Fault("status", 500)])
+        for _ in range(2):
             with pytest.raises(Exception, match="hosted_vllm"):
                 await lm(ASK)
         assert (await lm(ASK))["content"] == "Paris"
     assert lm.cumulated_cost == pytest.approx(0.005)
+
+
+async def test_what_a_lost_answer_could_cost_is_spent() -> None:
+    async with FakeProvider("hosted_vllm") as fake:
+        lm = model(fake, price=(0.0, 1000.0), max_cost=3.5, max_tokens=1000)
+        fake.faults.extend([Fault("cut"), Fault("hang"), Fault("hang")])
+        with pytest.raises(ProviderError):
+            await lm(ASK)
+        with pytest.raises(ModelTimeoutError):
+            await lm(ASK, timeout=0.2)
+        cancelled = asyncio.create_task(lm(ASK))
+        await asyncio.wait_for(fake.hanging.wait(), 5)
+        while len(fake.requests) < 3:  # noqa: ASYNC110  the server runs in this loop
+            await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        assert lm.cumulated_cost == pytest.approx(3.0)
+        with pytest.raises(BudgetExceeded):
+            await lm(ASK)
+    gone = LanguageModel("ollama/x", api_base="http://127.0.0.1:9", retry=0, price=(0, 1000), max_cost=9)
+    with pytest.raises(ProviderError):
+        await gone(ASK)
+    assert gone.cumulated_cost == 0.0  # nothing was sent
+
+
+async def test_an_answer_of_unbounded_length_is_bounded_by_what_is_held_back() -> None:
+    async with FakeProvider("hosted_vllm") as fake:
+        await model(fake, price=(1.0, 10.0), max_cost=1.0)(ASK)
+        await model(fake, price=Price(1.0, 10.0, longest=777), max_cost=1.0)(ASK)
+        await model(fake, max_cost=1.0)(ASK)  # costs nothing
+    assert [body.get("max_tokens") for body in fake.requests] == [4096, 777, None]
+
+
+@pytest.mark.parametrize("wrong", [-5, 0, "100", 1.5, True])
+async def test_an_answer_length_that_cannot_be_is_refused(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="max_tokens"):
+        await LanguageModel("ollama/x")(ASK, max_tokens=wrong)
+
+
+async def test_tool_calls_and_tools_count_as_prompt() -> None:
+    words = "word " * 20_000
+    calls = [{"id": "1", "name": "f", "arguments": {"a": words}}]
+    said = [*ASK, {"role": "assistant", "content": "", "tool_calls": calls}]
+    said.append({"role": "tool", "tool_call_id": "1", "content": "y"})
+    tool = {"name": "f", "description": words, "parameters": {"type": "object", "properties": {}}}
+    schema = {"type": "object", "description": words, "properties": {"a": {"type": "string"}}}
+    async with FakeProvider("hosted_vllm") as fake:
+        lm = model(fake, price=(1.0, 1.0), max_cost=0.01, max_tokens=10)
+        with pytest.raises(BudgetExceeded):
+            await lm(said)
+        with pytest.raises(BudgetExceeded):
+            await lm(ASK, tools=[tool])
+        with pytest.raises(BudgetExceeded):
+            await lm(ASK, schema)
+        assert fake.requests == []
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_without_end_are_refused(number: float) -> None:
+    for wrong in ({"max_cost": number}, {"timeout": number}, {"price": (number, 1.0)}):
+        with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+            LanguageModel("openai/x", **wrong)
+    with pytest.raises(ConfigurationError, match="price="):
+        LanguageModel("openai/x", price=Price(1.0, number))
+    for wrong in ({"wait": number}, {"longest": number}):
+        with pytest.raises(ConfigurationError, match="Retry"):
+            Retry(**wrong)
 
 
 async def test_a_budget_needs_a_price() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from kag.errors import (
     ProviderError,
     RateLimitError,
 )
+from kag.http import retry_after
 from kag.language_models import LanguageModel, Retry
 
 ASK = [{"role": "user", "content": "Hello"}]
@@ -239,4 +241,38 @@ async def test_waits_grow_and_are_jittered_and_bounded() -> None:
     assert all(0.25 <= wait <= 0.5 for wait in waits[0])
     assert all(4.0 <= wait <= 8.0 for wait in waits[-1])
     assert len(set(waits[3])) > 10
-    assert retry.seconds(1, 3.0) == 3.0
+    assert all(3.0 <= retry.seconds(1, 3.0) <= 3.3 for _ in range(50))
+    assert retry.seconds(1, 8.0) == 8.0
+    assert retry.seconds(1, 99.0) == 99.0  # ends the call
+    assert all(retry.seconds(1, none) >= 0.25 for none in (0.0, retry_after({"retry-after": "nan"})))
+    assert retry_after({"retry-after": "-5"}) == 0.0
+
+
+async def test_a_refused_connection_to_this_machine_is_tried_once_more_and_quickly() -> None:
+    lm = LanguageModel("ollama/test", api_base="http://127.0.0.1:9/v1", retry=Retry(5, wait=60.0))
+    async with asyncio.timeout(10):
+        with pytest.raises(ProviderError) as caught:
+            await lm(ASK)
+    assert caught.value.attempts == 2
+
+
+async def test_a_key_that_litellm_shows_is_not_in_the_traceback() -> None:
+    secret = "not-like-a-key-0123456789"
+    async with FakeProvider() as fake:
+        said = {"error": {"message": f"Incorrect API key provided: {secret}"}}
+        fake.faults.extend([Fault("status", 401, body=said)] * 2)
+        lm = model(fake, api_key=secret, transport="litellm", retry=0)
+        for streaming in (False, True):
+            with pytest.raises(LanguageModelError) as caught:
+                await lm(ASK, streaming=streaming)
+            assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_model_that_is_not_there_teaches_nothing_about_schemas() -> None:
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+    async with FakeProvider() as fake:
+        body = {"error": {"message": "model 'schema-llm' not found"}}
+        fake.faults.append(Fault("status", 404, body=body))
+        with pytest.raises(ProviderError, match="404"):
+            await model(fake)(ASK, schema)
+        assert len(fake.requests) == 1

@@ -108,9 +108,21 @@ def test_a_window_waits_for_room_and_takes_what_is_larger_than_itself_when_empty
     window.add(0.0, 500)
     assert window.delay(10.0, 1) == 50.0
     assert window.delay(60.0, 1) == 0.0
-    window.add(60.0, 80)
-    window.add(61.0, -60)  # the estimate was too high
+    entry = window.add(60.0, 80)
+    window.correct(61.0, entry, 60)  # the estimate was too high
     assert window.delay(62.0, 80) == 0.0
+
+
+def test_a_correction_ends_with_what_it_corrects() -> None:
+    window = Window(1000)
+    entry = window.add(0.0, 1000)
+    window.correct(50.0, entry, 900)
+    assert window.delay(50.0, 900) == 0.0
+    assert window.delay(60.1, 1000) == 0.0
+    window.add(60.1, 1000)
+    assert window.delay(60.2, 1) > 0
+    window.correct(61.0, entry, 100)  # it is in the window no more
+    assert window.delay(61.0, 1) > 0
 
 
 async def test_requests_in_a_minute_are_bounded() -> None:

@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from fake_providers import FakeProvider
 
 from kag.language_models import LanguageModel
 from kag.saving import deserialize_kag_object, serialize_kag_object
@@ -151,3 +153,48 @@ trace.set_tracer_provider(provider)
     assert attributes["gen_ai.usage.output_tokens"] == 5
     assert attributes["kag.cost"] == 0.0
     assert attributes["kag.latency"] > 0
+
+
+def test_saving_and_spans_work_after_a_users_own_registration_without_network(tmp_path: Path) -> None:
+    """All three in one process; litellm is told not to look for a newer price list, so that it is quick."""
+    path = str(tmp_path / "p.json")
+    code = f"""
+from kag.data_models.data_model import DataModel
+from kag.language_models import LanguageModel
+from kag.modules.generator import Generator
+from kag.modules.input import Input
+from kag.observability import enable_observability
+from kag.program import Program
+from fake_providers import FakeProvider
+import litellm
+
+class Query(DataModel):
+    query: str
+
+class Answer(DataModel):
+    answer: str
+
+import os
+
+async def main():
+    enable_observability()
+    async with FakeProvider("openai") as fake:
+        os.environ["OPENAI_BASE_URL"] = fake.url
+        lm = LanguageModel("openai/my-own", api_key=fake.key)
+        inputs = Input(data_model=Query)
+        program = Program(inputs=inputs, outputs=await Generator(Answer, lm)(inputs))
+        program.save({path!r})
+        program = Program.load({path!r})
+        print((await program(Query(query="?"))).get("answer"), fake.key in program.to_json())
+    print(litellm.model_cost["openai/my-own"]["mode"], touched)
+
+asyncio.run(main())
+"""
+    variables = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "OPENAI_API_KEY": FakeProvider.key,
+    }
+    done = run(WATCH + REGISTER + code, **variables)
+    assert done.stdout.splitlines() == ["Paris False", "chat []"], done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
