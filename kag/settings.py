@@ -1,8 +1,8 @@
 """What a command or the server runs with: flags, then `KAG_*` variables, then `kag.toml`, then defaults.
 
 Only commands and the server import this; the library itself takes everything as arguments. Secrets are never
-settings: a model reads its vendor's usual key variable (or `KAG_API_KEY`) when it is built, so that they
-cannot end up in a file here.
+settings: a model reads its vendor's usual key variable (or `KAG_API_KEY`, `KAG_EMBEDDING_API_KEY`), so that
+they cannot end up in a file here.
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ class Settings:
         from kag.embedding_models import EmbeddingModel
 
         return EmbeddingModel(
-            model=self.embedding_model, folder=self.embedding_folder, api_base=self.embedding_api_base
+            model=self.embedding_model,
+            folder=self.embedding_folder,
+            api_base=self.embedding_api_base,
+            api_key=os.environ.get("KAG_EMBEDDING_API_KEY"),
         )
 
     def open_language_model(self, *, cached: bool = False) -> LanguageModel:

@@ -157,7 +157,7 @@ def test_a_store_is_counted_searched_and_compared_with_the_embedding_model(tmp_p
     assert store["word_search_ms"] >= 0
     with FakeEmbeddings() as fake:
         other = {"KAG_EMBEDDING_MODEL": "openai/tiny", "KAG_EMBEDDING_API_BASE": fake.url}
-        done = kag("doctor", "--json", cwd=tmp_path, OPENAI_API_KEY=fake.key, **other)
+        done = kag("doctor", "--json", cwd=tmp_path, KAG_EMBEDDING_API_KEY=fake.key, **other)
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert (found["embedding_model"]["status"], found["embedding_model"]["dimensions"]) == ("ok", 16)
