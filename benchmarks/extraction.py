@@ -115,8 +115,24 @@ async def redocred(extractor: Extractor, records: Sequence[dict[str, Any]]) -> N
 
 def gold_mentions(record: dict[str, Any]) -> tuple[str, list[list[tuple[tuple[int, int], str]]]]:
     """The text of a record, and its entities as lists of (span, type)."""
+    text, offsets = detokenised(record["sents"])
+    clusters = []
+    for cluster in record["vertexSet"]:
+        spans = []
+        for mention in cluster:
+            first, last = mention["pos"]
+            places = offsets[mention["sent_id"]]
+            if mention["type"] != "NUM" and first < last <= len(places):
+                spans.append(((places[first][0], places[last - 1][1]), mention["type"]))
+        if spans:
+            clusters.append(spans)
+    return text, clusters
+
+
+def detokenised(sentences: Sequence[Sequence[str]]) -> tuple[str, list[list[tuple[int, int]]]]:
+    """Tokens as running text, and each sentence's tokens as spans of it."""
     text, offsets = "", []
-    for sentence in record["sents"]:
+    for sentence in sentences:
         places = []
         open_quote = False
         for token in sentence:
@@ -132,17 +148,7 @@ def gold_mentions(record: dict[str, Any]) -> tuple[str, list[list[tuple[tuple[in
             places.append((len(text), len(text) + len(token)))
             text += token
         offsets.append(places)
-    clusters = []
-    for cluster in record["vertexSet"]:
-        spans = []
-        for mention in cluster:
-            first, last = mention["pos"]
-            places = offsets[mention["sent_id"]]
-            if mention["type"] != "NUM" and first < last <= len(places):
-                spans.append(((places[first][0], places[last - 1][1]), mention["type"]))
-        if spans:
-            clusters.append(spans)
-    return text, clusters
+    return text, offsets
 
 
 def predicted(extraction: Extraction) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:

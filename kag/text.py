@@ -40,6 +40,15 @@ _STOP = re.compile(
 _LAST_WORD = re.compile(r"[^\s(\[\"“‘']+$")
 _SHORT_LINE = 45  # a line that ends earlier than this, before a capital, was ended on purpose
 _WORD = re.compile(r"[^\W_]+")
+_NAME_WORD = re.compile(r"[^\W_]+(?:[+#]+(?!\w))?")
+_APOSTROPHE = re.compile(r"['’](s\b)?")
+# Scripts whose words are not set apart by spaces, or not by them alone: Thai, Lao, Myanmar, Khmer, kana, Han,
+# Hangul; as the inside of a character class.
+UNSPACED_RANGES = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_UNSPACED = re.compile(f"[{UNSPACED_RANGES}]+")
 _LIKE = {"'": "‘’‚‛′`´", '"': "“”„‟″«»", "-": "‐‑‒–—―−"}
 _QUOTES = str.maketrans({variant: plain for plain, variants in _LIKE.items() for variant in variants})
 _ELLIPSIS = re.compile(r"\s*(?:\[?\.{3}\]?|\[?…\]?)\s*")
@@ -121,9 +130,28 @@ def fold(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
+def normalise(name: str) -> str:
+    """Folds a name to the key under which equal names meet: no accents, case, punctuation or extra space.
+
+    `C`, `C++` and `C#` stay apart. A name without letters or digits is kept as it is, lower-cased.
+    """
+    plain = _APOSTROPHE.sub("", fold(name))
+    return " ".join(_NAME_WORD.findall(plain)) or name.strip().casefold()
+
+
 def words(text: str) -> list[str]:
     """Lists the folded words of a text (letters and digits), in order, without possessive `'s`."""
     return _WORD.findall(re.sub(r"['’]s?\b", "", fold(text)))
+
+
+def unspaced(text: str) -> list[str]:
+    """Lists the runs of scripts without spaces between words, in order.
+
+    Example:
+        >>> unspaced("Tokyo is 東京 in 日本")
+        ['東京', '日本']
+    """
+    return [] if text.isascii() else _UNSPACED.findall(text)
 
 
 def printable(text: str) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.extractors import _prompt
 from ingest.extractors._dates import find_dates
 from ingest.extractors._names import without_article
 from kag.knowledge_bases.records import normalise
+from kag.modules.extract import MOST
 from kag.text import Span, find_quote, sentences, words
 
 _MOST_WORDS_IN_LABEL = 3
@@ -75,11 +75,11 @@ def check(
         relation_types: The only types allowed, where given.
     """
     checked = Checked()
-    for item in _items(answer, "entities", _prompt.MOST):
+    for item in _items(answer, "entities", MOST):
         label = allowed(_label(_string(item, "label")), entity_labels)
         if label:
             _add_entity(checked, text, item, label)
-    for item in _items(answer, "relations", _prompt.MOST):
+    for item in _items(answer, "relations", MOST):
         type_ = allowed(_type(_string(item, "type")), relation_types)
         if type_:
             _add_relation(checked, text, item, type_)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
+from ingest.extractors._coreference import Place, leading_names
 from ingest.extractors.base import Extraction
 from kag.knowledge_bases.records import (
     Chunk,
@@ -36,7 +37,8 @@ class Assembly:
     def __init__(self, collection: str) -> None:
         self.collection = collection
         self._entities: dict[str, _Draft] = {}
-        self._mentions: dict[tuple[str, str, int, int, MentionKind], None] = {}
+        self._mentions: dict[Place, None] = {}
+        self._chunks: dict[str, Chunk] = {}
         self._relations: dict[tuple[str, str, str], _Fact] = {}
 
     def entity(self, name: str, label: str, *, aliases: Iterable[str] = (), description: str = "") -> str:
@@ -58,6 +60,7 @@ class Assembly:
         self, chunk: Chunk, key: str, start: int = 0, end: int = 0, kind: MentionKind = "mention"
     ) -> None:
         """Adds a mention; adding it twice changes nothing."""
+        self._chunks[chunk.id] = chunk
         self._mentions[chunk.id, key, start, end, kind] = None
 
     def relation(
@@ -80,7 +83,8 @@ class Assembly:
     def build(
         self, *, dropped_quotes: int = 0, failed_chunks: tuple[tuple[str, str], ...] = ()
     ) -> Extraction:
-        """Gives all that was added, with ids."""
+        """Gives all that was added, with ids; names that mean the same thing are one entity."""
+        self._resolve()
         ids = {
             key: entity_id(self.collection, draft.label, draft.name) for key, draft in self._entities.items()
         }
@@ -93,6 +97,22 @@ class Assembly:
             dropped_quotes=dropped_quotes,
             failed_chunks=failed_chunks,
         )
+
+    def _resolve(self) -> None:
+        """Makes names that mean the same thing in this document one entity, under the fullest of them."""
+        names = {key: (draft.name, draft.label, draft.aliases) for key, draft in self._entities.items()}
+        leading = leading_names(names, self._mentions, self._chunks.values())
+        for key, head in leading.items():
+            if key != head:
+                self._entities[head].take(self._entities.pop(key))
+        self._mentions = dict.fromkeys(
+            (chunk, leading[key], start, end, kind) for chunk, key, start, end, kind in self._mentions
+        )
+        relations, self._relations = self._relations, {}
+        for (subject, type_, object_), fact in relations.items():
+            ends = leading[subject], leading[object_]
+            if ends[0] != ends[1]:
+                self._relations.setdefault((ends[0], type_, ends[1]), _Fact()).take(fact)
 
     def _relation(self, ids: dict[str, str], subject: str, type_: str, object_: str, fact: _Fact) -> Relation:
         return Relation(
@@ -125,10 +145,19 @@ class _Draft:
             self.forms.setdefault(_key(form), form)
         self.description = max(self.description, description, key=len)
 
-    def entity(self, id_: str, collection: str) -> Entity:
+    def take(self, other: _Draft) -> None:
+        """Takes over what was found under another name."""
+        self.labels.update(other.labels)
+        self.forms = {**other.forms, **self.forms}
+        self.description = max(self.description, other.description, key=len)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
         own = _key(self.name)
-        aliases = tuple(form for key, form in self.forms.items() if key != own)
-        return Entity(id_, collection, self.label, self.name, aliases, self.description)
+        return tuple(form for key, form in self.forms.items() if key != own)
+
+    def entity(self, id_: str, collection: str) -> Entity:
+        return Entity(id_, collection, self.label, self.name, self.aliases, self.description)
 
 
 class _Fact:
@@ -137,6 +166,11 @@ class _Fact:
     def __init__(self) -> None:
         self.description = ""
         self.support: dict[Support, None] = {}
+
+    def take(self, other: _Fact) -> None:
+        """Adds another fact between the same ends."""
+        self.description = max(self.description, other.description, key=len)
+        self.support.update(other.support)
 
 
 def _strength(label: str) -> int:

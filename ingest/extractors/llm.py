@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ingest.extractors import _prompt
 from ingest.extractors._answer import Checked, check
 from ingest.extractors._assembly import Assembly
 from ingest.extractors._structure import add_structure
@@ -19,12 +18,12 @@ from kag.errors import (
     AuthenticationError,
     BudgetExceeded,
     ConfigurationError,
-    ContextLengthError,
     LanguageModelError,
     ProviderError,
 )
 from kag.knowledge_bases.records import Chunk, Document
 from kag.language_models import phase
+from kag.modules.extract import Extract
 
 
 class Model(Protocol):
@@ -44,6 +43,7 @@ class Extractor:
         entity_labels: The only labels that entities may have, such as `("Person", "Place")`; any where empty.
         relation_types: The only types that relations may have, such as `("BORN_IN",)`; any where empty.
         max_concurrency: Passages of one document that are asked for at once; the model limits the whole.
+        module: What asks the model, such as one that was trained; by default one of the arguments above.
     """
 
     name = "llm"
@@ -55,14 +55,17 @@ class Extractor:
         entity_labels: Sequence[str] = (),
         relation_types: Sequence[str] = (),
         max_concurrency: int = 8,
+        module: Extract | None = None,
     ) -> None:
         if max_concurrency < 1:
             raise ConfigurationError(f"max_concurrency is {max_concurrency}; expected 1 or more.")
-        self.language_model = language_model
-        self.entity_labels = tuple(entity_labels)
-        self.relation_types = tuple(relation_types)
+        self.module = module or Extract(
+            language_model, entity_labels=list(entity_labels), relation_types=list(relation_types)
+        )
+        self.language_model = self.module.reader.language_model
+        self.entity_labels = tuple(self.module.entity_labels)
+        self.relation_types = tuple(self.module.relation_types)
         self.max_concurrency = max_concurrency
-        self._prefix = _prompt.instructions(self.entity_labels, self.relation_types)
 
     async def extract(self, document: Document, chunks: Sequence[Chunk]) -> Extraction:
         """Extracts what the chunks of one document state.
@@ -92,10 +95,10 @@ class Extractor:
 
     async def _ask(self, document: Document, chunk: Chunk, limit: asyncio.Semaphore) -> Checked | str:
         """What the model says of a passage, checked; or why it says nothing."""
-        messages = _prompt.messages(self._prefix, document, chunk)
+        place = " > ".join([document.title, *chunk.headings])
         async with limit:
             try:
-                answer = await self._answer(messages, *_prompt.sizes(chunk.text))
+                answer = await self.module.ask(place, chunk.text)
             except LanguageModelError as error:
                 if _condemns_all(error):
                     raise
@@ -103,16 +106,6 @@ class Extractor:
         if not isinstance(answer, Mapping):
             return f"the model answered with {type(answer).__name__}; expected a JSON object."
         return await asyncio.to_thread(check, answer, chunk.text, self.entity_labels, self.relation_types)
-
-    async def _answer(self, messages: list[dict[str, str]], most: int, few: int) -> Mapping[str, Any]:
-        """Asks once; if the answer was cut off, once more for a shorter one."""
-        try:
-            return await self.language_model(messages, self._schema(most))
-        except ContextLengthError:
-            return await self.language_model(messages, self._schema(few))
-
-    def _schema(self, most: int) -> dict[str, Any]:
-        return _prompt.answer_schema(self.entity_labels, self.relation_types, most)
 
 
 def _condemns_all(error: LanguageModelError) -> bool:

@@ -10,11 +10,12 @@ is a hash of what makes the thing the same thing, so writing it twice changes no
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from kag.text import normalise as normalise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,24 +177,6 @@ class Subgraph:
     truncated: bool = False
 
 
-_WORDS = re.compile(r"[^\W_]+(?:[+#]+(?!\w))?")
-
-
-def normalise(name: str) -> str:
-    """Folds a name to the key under which equal names meet: no accents, case, punctuation or extra space.
-
-    `C`, `C++` and `C#` stay apart. A name without letters or digits is kept as it is, lower-cased.
-    """
-    plain = name.lower() if name.isascii() else _without_accents(name)
-    plain = re.sub(r"['’](s\b)?", "", plain)
-    return " ".join(_WORDS.findall(plain)) or name.strip().casefold()
-
-
-def _without_accents(name: str) -> str:
-    folded = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(c for c in folded if not unicodedata.combining(c))
-
-
 def document_id(collection: str, uri: str) -> str:
     """Makes the id of the document at a URI."""
     return _id("doc", collection, uri)
@@ -213,6 +196,28 @@ def chunk_id(document: str, text: str, occurrence: int = 0) -> str:
 def entity_id(collection: str, label: str, name: str) -> str:
     """Makes the id of an entity from its label and normalised name."""
     return _id("ent", collection, label, normalise(name))
+
+
+def keyed_id(collection: str, label: str, key: str, value: object) -> str:
+    """Makes the id of an entity that its data model tells apart by a key, not by its name.
+
+    Args:
+        collection: Its namespace.
+        label: Its type.
+        key: The field that is the key.
+        value: Its JSON value.
+    """
+    return entity_id(collection, f"{label}\0{key}", json.dumps(value, ensure_ascii=False))
+
+
+def split_id(entity: str, number: int) -> str:
+    """Makes the id of one of several things that have the same label and name.
+
+    Args:
+        entity: The id that they share by name.
+        number: From 2.
+    """
+    return _id("ent", entity, str(number))
 
 
 def relation_id(subject_id: str, type_: str, object_id: str) -> str:

@@ -1,0 +1,1 @@
+"""Which names mean the same thing: within a document, and across the documents of a collection."""
