@@ -52,6 +52,21 @@ EmbeddingFolder = Annotated[
 ]
 
 
+def group(app: typer.Typer, name: str, about: str) -> typer.Typer:
+    """The group of commands of a name, such as `kag evaluate`; several packages may add commands to it."""
+    known = next((one.typer_instance for one in app.registered_groups if one.name == name), None)
+    if known is not None:
+        return known
+    made = typer.Typer(help=about, no_args_is_help=True)
+    made.callback()(_keeps_its_name)
+    app.add_typer(made, name=name, help=about)
+    return made
+
+
+def _keeps_its_name() -> None:
+    """With a callback, also the only command of a group keeps its name."""
+
+
 def run(work: Callable[[], Awaitable[T]]) -> T:
     """Runs a command's coroutine in an event loop of its own."""
 
@@ -99,6 +114,11 @@ def with_store(
 def emit(data: object, text: str | None = None) -> None:
     """Prints a result on stdout: `text` where given, else `data` as JSON."""
     print(text if text is not None else to_json(data))  # noqa: T201
+
+
+def flush() -> None:
+    """Shows what was printed so far at once, also where the output is no terminal."""
+    sys.stdout.flush()
 
 
 def to_json(data: object) -> str:

@@ -1,3 +1,3 @@
 """Fixtures that several suites share."""
 
-pytest_plugins = ["real_models"]
+pytest_plugins = ["real_models", "graph_servers"]

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kag import discover
 from kag.knowledge_bases.base import Space, Store
 from kag.knowledge_bases.records import (
     Chunk,
@@ -35,6 +36,8 @@ from kag.knowledge_bases.records import (
 )
 
 SPACE = Space("test/eight", 8)
+_SHARED = {"knowledge_base", "records"}  # public modules of the package that are not stores
+STORES = [name for name in discover.names("kag.knowledge_bases") if name not in _SHARED]
 _MARK = re.compile(r"\[([^\]]*)\]", re.DOTALL)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kag.settings import Settings
 
 OK, FAILED, ABSENT = "ok", "failed", "not set up"
+_DAMAGED = "Restore the store from a backup, or delete it and ingest the documents again."
 Data = dict[str, Any]
 
 Routed = Annotated[
@@ -96,13 +97,16 @@ async def _store(base: KnowledgeBase, *, missing: str) -> Data:
         await base.open(create=False, read_only=True)
         counts: Statistics = await base.store.statistics()
         data["word_search_ms"] = await _timed_search(base)
+        data["problems"] = await base.store.check()
     except StoreNotFoundError as error:
         return {**data, "status": missing, "error": str(error)}
     except KagError as error:
         return {**data, "error": str(error)}
+    problems = data["problems"]
     return {
         **data,
-        "status": OK,
+        "status": FAILED if problems else OK,
+        **({"error": "\n".join([*problems, _DAMAGED])} if problems else {}),
         "collections": counts.collections,
         "documents": counts.documents,
         "chunks": counts.chunks,
@@ -228,6 +232,7 @@ def _describe_store(data: Data) -> Iterator[str]:
         counts = [f"{data[kind]:,} {kind}" for kind in ("documents", "chunks", "entities", "relations")]
         yield f"{', '.join(counts)} in {', '.join(data['collections']) or 'no collection'}"
         yield f"a search by words took {data['word_search_ms']:g} ms"
+        yield "" if data["problems"] else "file, references, indexes and counts are whole"
         match = {True: "as embedded here", False: "not as embedded here", None: "not compared"}
         if data["embedding_model"]:
             yield f"vectors of {data['embedding_model']}: {match[data.get('vectors_match')]}"

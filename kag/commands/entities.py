@@ -1,4 +1,4 @@
-"""`kag entities show NAME`: an entity, its facts with their quotes, and where it is mentioned."""
+"""`kag entities`: shows an entity with its facts and places; reviews how names became entities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kag import console
-from kag.errors import StoreNotFoundError
+from kag.commands import _entity_links
+from kag.commands._entity_names import the_entities
 from kag.text import printable
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from kag.knowledge_bases.records import Entity, Relation
     from kag.settings import Settings
 
-app = typer.Typer(help="Look at entities.", no_args_is_help=True)
+app = typer.Typer(help="Look at entities, and at how names became them.", no_args_is_help=True)
+_entity_links.register(app)
 
 
 def register(parent: typer.Typer) -> None:
@@ -47,28 +49,6 @@ def show(
     console.emit({"entities": found}, None if as_json else "\n\n".join(_text(e) for e in found))
 
 
-async def the_entities(base: KnowledgeBase, name: str) -> list[Entity]:
-    """Finds the entities of a name, alias or id; homonyms all come.
-
-    Raises:
-        StoreNotFoundError: There is none; the message names the nearest.
-    """
-    from kag.knowledge_bases.base import TextSearch
-    from kag.knowledge_bases.records import Entity
-
-    by_id = (await base.store.get([name])).get(name)
-    if isinstance(by_id, Entity) and by_id.collection == base.collection:
-        return [by_id]
-    found = (await base.store.lookup((base.collection,), [name])).get(name)
-    if found:
-        return found
-    near = await base.store.text_search(TextSearch(name, 5, (base.collection,), target="entity"))
-    records = (await base.store.get([item.id for item in near])).values()
-    names = ", ".join(r.name for r in records if isinstance(r, Entity))
-    hint = f" Nearest: {names}." if names else ""
-    raise StoreNotFoundError(f"No entity {name!r} in collection {base.collection!r}.{hint}")
-
-
 async def _data(base: KnowledgeBase, entity: Entity, limit: int) -> dict[str, Any]:
     from kag.knowledge_bases.records import Chunk, Document
     from kag.knowledge_bases.records import Entity as EntityRecord
@@ -81,6 +61,7 @@ async def _data(base: KnowledgeBase, entity: Entity, limit: int) -> dict[str, An
     documents = await base.store.get(sorted({c.document_id for c in chunks}))
     whole = (await base.store.get([entity.id])).get(entity.id)
     degree = whole.degree if isinstance(whole, EntityRecord) else len(mentions)
+    forms = (await base.store.forms([entity.id])).get(entity.id, [])
     return {
         "id": entity.id,
         "name": entity.name,
@@ -88,6 +69,8 @@ async def _data(base: KnowledgeBase, entity: Entity, limit: int) -> dict[str, An
         "aliases": entity.aliases,
         "description": entity.description,
         "degree": degree,
+        "forms": [{"id": f.id, "name": f.name, "label": f.label, "degree": f.degree} for f in forms],
+        "links": await base.store.links([form.id for form in forms]),
         "facts": [_fact(r, names) for r in around.relations],
         "more_facts": around.truncated,
         "passages": [
@@ -119,6 +102,13 @@ def _text(entity: dict[str, Any]) -> str:
     aliases = f" (also {', '.join(entity['aliases'])})" if entity["aliases"] else ""
     lines = [f"{entity['name']}{aliases} [{entity['label']}] {entity['id']}, in {entity['degree']} passages"]
     lines += [entity["description"]] if entity["description"] else []
+    if len(entity["forms"]) > 1:
+        made_of = (f"{f['id']} {f['name']!r} [{f['label']}]" for f in entity["forms"])
+        lines.append(printable(f"  made of {'; '.join(made_of)}"))
+    for link in entity["links"]:
+        lines.append(
+            printable(f"  {link.first} and {link.second} are {link.verdict} ({link.source}) {link.reason}")
+        )
     for fact in entity["facts"]:
         lines.append(f"  {fact['subject']} —{fact['type']}→ {fact['object']}")
         lines += [f"      “{' '.join(s.quote.split())}”" for s in fact["support"][:1]]

@@ -19,20 +19,12 @@ if TYPE_CHECKING:
 _MOST_SEEN = 5000  # entities looked at to find the best connected
 _MOST_RELATIONS = 5000
 
-app = typer.Typer(help="Draw the graph.", no_args_is_help=True)
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the group `kag graph`, to which ingestion adds `import`."""
+    console.group(app, "graph", "Draw the graph, or bring facts into it.").command()(plot)
 
 
-def register(parent: typer.Typer) -> None:
-    """Adds the commands."""
-    parent.add_typer(app, name="graph")
-
-
-@app.callback()
-def root() -> None:
-    """Keeps `plot` a command of its own."""
-
-
-@app.command()
 def plot(
     around: Annotated[
         str | None, typer.Argument(help="Entity to draw the neighbourhood of; all without.")
@@ -69,7 +61,7 @@ def plot(
 
 async def neighbourhood(base: KnowledgeBase, name: str, hops: int) -> Subgraph:
     """What lies around the entities of a name."""
-    from kag.commands.entities import the_entities
+    from kag.commands._entity_names import the_entities
 
     ids = [entity.id for entity in await the_entities(base, name)]
     return await base.store.expand(ids, hops=hops, limit=_MOST_RELATIONS)

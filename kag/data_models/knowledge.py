@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator, SerializeAsAny, WithJsonSchema
 
-from kag.data_models.data_model import DataModel
+from kag.data_models.data_model import DataModel, schema_of
+from kag.errors import DataModelError
+from kag.schema.references import PREFIX
 
 if TYPE_CHECKING:
     from kag.data_models.operations import Operand
+    from kag.schema.values import Json
 
 
 class Entity(DataModel):
@@ -108,6 +111,88 @@ class KnowledgeGraphs(DataModel):
     """Some knowledge graphs."""
 
     knowledge_graphs: list[KnowledgeGraph] = Field(default=[], description="The knowledge graphs")
+
+
+class SimilaritySearch(DataModel):
+    """What to look for among the entities: a type, and words that the wanted ones are like."""
+
+    entity_label: str = Field(description="The type of the entities to look for")
+    similarity_search: str = Field(description="The entity's name, or a short description of it")
+
+
+class TripletSearch(DataModel):
+    """What to look for among the facts: what is known of both ends and of the type between them."""
+
+    subject_label: str = Field(description="The subject's type")
+    subject_similarity_search: str = Field(description="The subject's name, or a short description of it")
+    relation_label: str = Field(description="The type of the relation")
+    object_label: str = Field(description="The object's type")
+    object_similarity_search: str = Field(description="The object's name, or a short description of it")
+
+
+class UpdateReport(DataModel):
+    """What an update of the graph did; nothing that was given is left out without a reason."""
+
+    document_id: str = Field(description="The document that supports what was written; empty if nothing was")
+    unchanged: bool = Field(description="The same was written before, so nothing was written now")
+    entities_created: int = Field(description="Entities that are new")
+    entities_merged: int = Field(description="Entities that were there and have more support now")
+    relations_created: int = Field(description="Relations that are new")
+    relations_merged: int = Field(description="Relations that were there and have more support now")
+    linked: int = Field(description="Entities that are taken for others with another name")
+    queued: int = Field(description="Pairs of entities that may be the same and wait for a review")
+    rejected: list[str] = Field(description="Why an entity or a relation was left out")
+
+
+def labels_of(model: type) -> tuple[str, ...]:
+    """The labels that a model of entities or relations allows: `label: Literal["City"]` gives `("City",)`.
+
+    Raises:
+        DataModelError: It is not a data model whose `label` is one of some fixed strings.
+    """
+    allowed = allowed_labels(model)
+    if not allowed:
+        raise DataModelError(
+            f"{model.__name__} does not say its label; declare it, such as "
+            f'label: Literal["{model.__name__}"].'
+        )
+    return allowed
+
+
+def allowed_labels(model: type, end: str = "") -> tuple[str, ...]:
+    """The labels that a model allows, or that it allows at one end, as its schema says; none if any will do.
+
+    Args:
+        model: A data model of entities or relations.
+        end: `subj` or `obj` of a relation.
+    """
+    schema = schema_of(model)
+    if not end:
+        labels = [_strings(schema.properties.get("label", {}), schema.definitions)]
+    else:
+        kinds = _alternatives(schema.properties.get(end, {}), schema.definitions)
+        labels = [_strings(k.get("properties", {}).get("label", {}), schema.definitions) for k in kinds]
+    return tuple(dict.fromkeys(label for each in labels for label in each)) if all(labels) else ()
+
+
+def _strings(kind: Json, definitions: Json) -> list[str]:
+    """The texts that a property is limited to; none if it may be anything else."""
+    kinds = _alternatives(kind, definitions)
+    found = [one.get("enum", [one["const"]] if "const" in one else []) for one in kinds]
+    allowed = [text for texts in found for text in texts]
+    return allowed if all(found) and all(isinstance(text, str) and text for text in allowed) else []
+
+
+def _alternatives(kind: Json, definitions: Json) -> list[Json]:
+    """The schemas that a property may follow, references resolved, without that of null."""
+    for union in ("anyOf", "oneOf"):
+        if union in kind:
+            several = [found for one in kind[union] for found in _alternatives(one, definitions)]
+            return [one for one in several if one.get("type") != "null"]
+    reference = str(kind.get("$ref", ""))
+    if reference.startswith(PREFIX):
+        return _alternatives(definitions[reference.removeprefix(PREFIX)], definitions)
+    return [kind]
 
 
 def is_entity(model: Operand) -> bool:

@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from kag.errors import EmbeddingMismatchError, StoreError
@@ -22,6 +23,7 @@ from kag.knowledge_bases.records import (
     Mention,
     MentionKind,
     Relation,
+    relation_id,
 )
 
 if TYPE_CHECKING:
@@ -89,13 +91,22 @@ class Contribution:
     ends: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     rejected: tuple[str, ...] = ()
 
-    def degrees(self) -> Counter[str]:
-        """How many of the document's chunks mention each entity."""
-        return Counter(entity for _, entity in {(row[0], row[1]) for row in self.mentions})
-
-    def weights(self) -> Counter[str]:
-        """How much support each relation has in the document."""
-        return Counter(row[0] for row in self.support)
+    def renamed(self, ids: Mapping[str, str]) -> Contribution:
+        """The same with other ids for some entities, and so for their relations."""
+        if self.labels.keys().isdisjoint(ids):
+            return self
+        ends = {i: (ids.get(s, s), type_, ids.get(o, o)) for i, (s, type_, o) in self.ends.items()}
+        facts = {i: i if ends[i] == self.ends[i] else relation_id(*ends[i]) for i in ends}
+        return Contribution(
+            chunks=self.chunks,
+            entities={ids.get(i, i): source for i, source in self.entities.items()},
+            relations={facts[i]: source for i, source in self.relations.items()},
+            mentions={(row[0], ids.get(row[1], row[1]), row[2], row[3], row[4]) for row in self.mentions},
+            support={(facts[row[0]], row[1], row[2], row[3], row[4]) for row in self.support},
+            labels={ids.get(i, i): label for i, label in self.labels.items()},
+            ends={facts[i]: ends[i] for i in ends},
+            rejected=self.rejected,
+        )
 
 
 def contribution_of(change: DocumentChange) -> Contribution:
@@ -200,7 +211,18 @@ def _dangling(change: DocumentChange, chunks: set[str], entities: set[str]) -> s
     if strange:
         return f"a mention is of the kind {strange.kind!r}; expected one of: {', '.join(MENTION_KINDS)}"
     nameless = next((e for e in change.entities if not e.name.strip()), None)
-    return f"the entity {nameless.id} has no name" if nameless else None
+    return f"the entity {nameless.id} has no name" if nameless else _unfit(change)
+
+
+def _unfit(change: DocumentChange) -> str | None:
+    """Says which property has a value that not every store and no JSON can hold."""
+    records: tuple[Entity | Relation, ...] = (*change.entities, *change.relations)
+    for record in records:
+        for key, value in record.properties.items():
+            if not isinstance(value, str | int | float) or (isinstance(value, float) and not isfinite(value)):
+                what = f"the property {key!r} of {record.id} is {repr(value)[:80]}"
+                return f"{what}; properties hold text, numbers and truth values, not NaN or infinity"
+    return None
 
 
 def _chunk_row(chunk: Chunk, title: str) -> ChunkRow:

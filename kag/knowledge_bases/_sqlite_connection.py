@@ -54,12 +54,18 @@ def connect_writer(path: Path, *, busy_seconds: float, create: bool) -> apsw.Con
     return db
 
 
-def connect_reader(path: Path, *, busy_seconds: float) -> Reader:
+def connect_reader(path: Path, *, busy_seconds: float, strictly: bool = False) -> Reader:
     """Opens a store's file for reading only; makes no file that stays, and none at all where it may not.
 
     Where the file could be written it is opened so, then held to queries: only so does the last reader take
     away the two files that WAL needs. In a read-only place the file is taken as it stands, and again whenever
     it has changed.
+
+    Args:
+        path: The file.
+        busy_seconds: How long to wait for another process that writes.
+        strictly: Open it so that SQLite itself could not write it; for a connection beside another that is
+            held to queries and stays open longer.
 
     Raises:
         StoreNotFoundError: It is not there.
@@ -67,7 +73,8 @@ def connect_reader(path: Path, *, busy_seconds: float) -> Reader:
     """
     if not path.exists():
         raise missing(path)
-    flags, stamp, name = apsw.SQLITE_OPEN_READWRITE, None, str(path)
+    flags = apsw.SQLITE_OPEN_READONLY if strictly else apsw.SQLITE_OPEN_READWRITE
+    stamp, name = None, str(path)
     if not (_writable(path) and _writable(path.parent)):
         flags = apsw.SQLITE_OPEN_READONLY
         if not _pending(path).exists():

@@ -14,7 +14,7 @@ from kag.errors import SearchError, StoreNotFoundError
 from kag.knowledge_bases import _sqlite_records as records
 from kag.knowledge_bases._contribution import MENTION_KINDS
 from kag.knowledge_bases._sqlite_connection import select
-from kag.knowledge_bases._sqlite_rows import as_json, collection_rows
+from kag.knowledge_bases._sqlite_rows import as_json, collection_rows, row_numbers
 from kag.knowledge_bases._sqlite_vectors import current_space
 from kag.knowledge_bases._values import clean
 from kag.knowledge_bases.base import Job, Kind, Space, Statistics
@@ -127,12 +127,16 @@ def mentions(
         bound = "" if max_degree is None else "AND e.degree <= ?"
         rows += select(
             db,
-            f"SELECT {columns} FROM json_each(?) j CROSS JOIN entity e ON e.id = j.value {bound} "
+            f"SELECT {columns} FROM json_each(?) j CROSS JOIN entity e ON e.rid = j.value {bound} "
             "CROSS JOIN mention m ON m.entity = e.rid CROSS JOIN chunk c ON c.rid = m.chunk",
-            (as_json(entity_ids), *(() if max_degree is None else (max_degree,))),
+            (
+                as_json(set(row_numbers(db, "entity", entity_ids).values())),
+                *(() if max_degree is None else (max_degree,)),
+            ),
         )
-    found = dict.fromkeys(rows) if chunk_ids and entity_ids else rows
-    return [Mention(c, e, start, stop, MENTION_KINDS[kind]) for c, e, start, stop, kind in found]
+    return [
+        Mention(c, e, start, stop, MENTION_KINDS[kind]) for c, e, start, stop, kind in dict.fromkeys(rows)
+    ]
 
 
 def statistics(db: apsw.Connection, collections: Sequence[str], size_bytes: int) -> Statistics:
@@ -147,7 +151,11 @@ def statistics(db: apsw.Connection, collections: Sequence[str], size_bytes: int)
     ):
         counts.setdefault(kind, {})[name] = n
     names = select(
-        db, "SELECT name FROM collection WHERE rid IN (SELECT value FROM json_each(?)) ORDER BY name", (rows,)
+        db,
+        "SELECT name FROM collection WHERE rid IN (SELECT value FROM json_each(?1)) UNION "
+        "SELECT name FROM named_collection WHERE ?2 = '[]' OR name IN (SELECT value FROM json_each(?2)) "
+        "ORDER BY name",
+        (rows, as_json(map(clean, collections))),
     )
     current = current_space(db)
     totals = {

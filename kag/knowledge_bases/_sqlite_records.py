@@ -25,7 +25,7 @@ _CHUNKS = (
     "CROSS JOIN document d ON d.rid = k.document CROSS JOIN collection c ON c.rid = k.collection"
 )
 _ENTITIES = (
-    "SELECT e.id, c.name, e.label, e.name, e.aliases, e.description, e.properties, e.degree "
+    "SELECT e.id, c.name, e.label, e.name, e.aliases, e.description, e.properties, e.degree, e.rid "
     "FROM json_each(?) j CROSS JOIN entity e ON e.rid = j.value "
     "CROSS JOIN collection c ON c.rid = e.collection"
 )
@@ -36,7 +36,7 @@ _RELATIONS = (
     "CROSS JOIN entity s ON s.rid = r.subject CROSS JOIN entity o ON o.rid = r.object"
 )
 _SUPPORT = (
-    "SELECT j.value, c.id, s.quote, s.start, s.stop FROM json_each(?) j CROSS JOIN support s ON {} "
+    "SELECT DISTINCT j.value, c.id, s.quote, s.start, s.stop FROM json_each(?) j CROSS JOIN support s ON {} "
     "CROSS JOIN chunk c ON c.rid = s.chunk"
 )
 _ALL = "s.relation = j.value"
@@ -69,8 +69,10 @@ def chunks(db: apsw.Connection, ids: Iterable[str]) -> dict[str, Chunk]:
 
 
 def entities(db: apsw.Connection, ids: Iterable[str]) -> dict[str, Entity]:
-    """Fetches entities; unknown ids are left out."""
-    return entities_at(db, row_numbers(db, "entity", ids).values())
+    """Fetches entities by the ids asked for, which may be those of their forms; unknown ids are left out."""
+    rows = row_numbers(db, "entity", ids)
+    found = {row[8]: _entity(row) for row in select(db, _ENTITIES, (as_json(set(rows.values())),))}
+    return {i: found[row] for i, row in rows.items()}
 
 
 def entities_at(db: apsw.Connection, rows: Iterable[int]) -> dict[str, Entity]:
@@ -79,8 +81,17 @@ def entities_at(db: apsw.Connection, rows: Iterable[int]) -> dict[str, Entity]:
 
 
 def relations(db: apsw.Connection, ids: Iterable[str]) -> dict[str, Relation]:
-    """Fetches relations with all of their support; unknown ids are left out."""
-    return relations_at(db, row_numbers(db, "relation", ids).values())
+    """Fetches relations with all of their support, by the ids asked for; unknown ids are left out."""
+    rows = row_numbers(db, "relation", ids)
+    found = relations_at(db, set(rows.values()))
+    shown = dict(
+        select(
+            db,
+            "SELECT r.rid, r.id FROM json_each(?) j CROSS JOIN relation r ON r.rid = j.value",
+            (as_json(set(rows.values())),),
+        )
+    )
+    return {i: found[shown[row]] for i, row in rows.items()}
 
 
 def relations_at(
@@ -104,17 +115,20 @@ def _chunk(row: Sequence[Any]) -> Chunk:
 
 
 def _entity(row: Sequence[Any]) -> Entity:
-    i, collection, label, name, aliases, description, properties, degree = row
+    i, collection, label, name, aliases, description, properties, degree, _ = row
     forms = tuple(aliases.split(ALIAS_SEPARATOR)) if aliases else ()
-    return Entity(i, collection, label, name, forms, description, _properties(properties), degree)
+    return Entity(i, collection, label, name, forms, description, properties_of(properties), degree)
 
 
 def _relation(row: Sequence[Any], support: list[Support]) -> Relation:
     i, collection, type_, subject, obj, description, properties, *_ = row
     if len(support) > 1:
         support.sort(key=lambda s: (s.chunk_id, s.start, s.end, s.quote))
-    return Relation(i, collection, type_, subject, obj, description, _properties(properties), tuple(support))
+    return Relation(
+        i, collection, type_, subject, obj, description, properties_of(properties), tuple(support)
+    )
 
 
-def _properties(properties: str) -> Mapping[str, Scalar]:
+def properties_of(properties: str) -> Mapping[str, Scalar]:
+    """Reads properties as they are stored."""
     return {} if properties == "{}" else json.loads(properties)

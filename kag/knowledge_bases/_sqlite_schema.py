@@ -22,6 +22,8 @@ import apsw
 
 from kag.errors import StoreCorruptError, StoreNotFoundError, StoreVersionError
 from kag.knowledge_bases._sqlite_connection import damaged, is_cut_short, select_value, transaction
+from kag.knowledge_bases._sqlite_schema_2 import VERSION_2
+from kag.knowledge_bases._sqlite_schema_3 import VERSION_3
 
 APPLICATION_ID = 0x4B414721  # "KAG!"
 # Marks are part of words, or Hindi, Arabic and Hebrew fall apart at their vowels.
@@ -139,6 +141,8 @@ CREATE TABLE job(
 
 MIGRATIONS = (
     _VERSION_1,
+    VERSION_2,
+    VERSION_3,
 )  # the script at index i brings version i to version i + 1; never edit one that shipped
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,9 +21,13 @@ from kag.knowledge_bases._sqlite_connection import (
     our_errors,
     transaction,
 )
+from kag.knowledge_bases._sqlite_neighbours import Neighbours
+from kag.knowledge_bases._vectors_origin import discard_outdated
 
 if TYPE_CHECKING:
     from kag.knowledge_bases._vectors import VectorIndex
+
+_SETTLE_MILLISECONDS = 200  # to wait for readers that still need the log
 
 T = TypeVar("T")
 
@@ -42,6 +46,8 @@ class Session:
         self.path, self.busy_seconds, self.read_only = path, busy_seconds, read_only
         self._vectors: VectorIndex | None = None
         self.reading = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="kag-read")
+        self.walking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kag-walk")
+        self.neighbours = Neighbours()  # of the walking thread
         self.writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kag-write")
         self._writer: apsw.Connection | None = None
         self._lock = threading.Lock()
@@ -65,6 +71,7 @@ class Session:
             for collection in wipe:
                 with transaction(db, "IMMEDIATE"):
                     write.delete_collection(db, collection)
+            discard_outdated(db, self.path)
             undo.pop_all()
             self._writer = db
 
@@ -73,13 +80,14 @@ class Session:
         from kag.knowledge_bases._vectors import VectorIndex
 
         with self._lock:
-            self._vectors = self._vectors or VectorIndex()
+            self._vectors = self._vectors or VectorIndex(self.path)
             return self._vectors
 
     def stop(self) -> None:
         """Waits for what is running and closes all connections."""
         self.writing.shutdown()
         self.reading.shutdown()
+        self.walking.shutdown()
         for reader in self._open_readers:
             reader.db.close()
         if self._writer is not None:
@@ -92,12 +100,29 @@ class Session:
             with transaction(db):
                 return operation(db)
 
+    def settle(self) -> None:
+        """Moves what was written into the file and empties the log beside it, unless readers are in the way.
+
+        Until then the log may hold what was deleted; it is emptied with the next deletion, or when all close.
+        """
+        if self._writer is None:
+            return
+        self._writer.set_busy_timeout(_SETTLE_MILLISECONDS)
+        try:
+            with suppress(apsw.BusyError, apsw.LockedError):
+                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            self._writer.set_busy_timeout(int(self.busy_seconds * 1000))
+
     def write(self, operation: Callable[[apsw.Connection], T]) -> T:
         """Runs a write in one transaction."""
         if self._writer is None:
             raise StoreReadOnlyError(f"{self.path} is open for reading only; open it for writing.")
-        with our_errors(self.path), transaction(self._writer, "IMMEDIATE"):
-            return operation(self._writer)
+        with our_errors(self.path):
+            with transaction(self._writer, "IMMEDIATE"):
+                done = operation(self._writer)
+            discard_outdated(self._writer, self.path)
+            return done
 
     def size(self) -> int:
         """Bytes on disk, with what waits to be moved into the file."""

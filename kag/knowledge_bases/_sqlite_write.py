@@ -1,17 +1,24 @@
 """The embedded store's writes: each takes the writing connection in a transaction, all or nothing."""
 
+# ruff: noqa: S608  only names from this file are pasted into statements; values are parameters
+
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import apsw
 
 from kag.errors import EmbeddingMismatchError, StoreError, StoreNotFoundError
 from kag.knowledge_bases._contribution import Contribution, contribution_of, digest, vectors_of
+from kag.knowledge_bases._ontology import Ontology
 from kag.knowledge_bases._sqlite_connection import select, select_value
 from kag.knowledge_bases._sqlite_document import DocumentStep, held_by
+from kag.knowledge_bases._sqlite_links import splits_of
+from kag.knowledge_bases._sqlite_near import renew_near
+from kag.knowledge_bases._sqlite_resolution import Resolver, Touched, resolved
 from kag.knowledge_bases._sqlite_rows import Place, add_tally, as_json, next_row, row_numbers
+from kag.knowledge_bases._sqlite_rules import Context, context_of
 from kag.knowledge_bases._sqlite_vectors import (
     claim_space,
     current_space,
@@ -34,15 +41,18 @@ class DocumentWrite:
     Args:
         change: All of the document's records.
         space: Vector space of the chunks' embeddings; None for chunks without.
+        ontology: What data models allow; None allows everything.
 
     Raises:
         StoreError: The change does not fit together.
         EmbeddingMismatchError: A chunk lacks its vector, or has one of another size.
     """
 
-    def __init__(self, change: DocumentChange, space: Space | None) -> None:
+    def __init__(self, change: DocumentChange, space: Space | None, ontology: Ontology | None = None) -> None:
+        change, refused = ontology.admit(change) if ontology else (change, ())
         self.change, self.space = change, space
         self.new = contribution_of(change)
+        self.refused = refused
         self.digest = digest(change, self.new)
         if space is None and any(c.embedding is not None for c in change.chunks):
             raise EmbeddingMismatchError(
@@ -65,24 +75,33 @@ class DocumentWrite:
 
     def run(self, db: apsw.Connection) -> UpsertReport:
         """Writes the difference between what the document held and what it holds now."""
+        searched = current_space(db)
         space = claim_space(db, self.space) if self.space else None
         place, old = self._place(db)
+        context = context_of(db, place.collection)
         self._write_document(db, place)
-        step = DocumentStep(db, place, old, self.new)
+        new = self.new.renamed(splits_of(db, self.change.document.id))
+        step = DocumentStep(db, place, old, new, context.policies)
         step.run()
         if space is not None:
             self._write_vectors(db, step, space)
+        resolver = resolved(db, place, context, [step])
         add_tally(db, place)
+        if space is not None and (searched is None or searched[0] != space):
+            _resolve_all_near(db, space)
+        created, merged = step.entities.outcome()
         return UpsertReport(
             document_id=self.change.document.id,
             chunks_created=len(step.created),
             chunks_kept=len(self.new.chunks) - len(step.created),
             chunks_removed=len(step.removed),
-            entities_created=step.entities.created,
-            entities_merged=step.entities.merged,
+            entities_created=created,
+            entities_merged=merged,
             relations_created=step.relations.created,
             relations_merged=step.relations.merged,
-            rejected=self.new.rejected,
+            rejected=(*self.refused, *self.new.rejected),
+            entities_queued=resolver.queued,
+            moves=resolver.moves,
         )
 
     def _place(self, db: apsw.Connection) -> tuple[Place, Contribution]:
@@ -146,22 +165,35 @@ def delete_document(db: apsw.Connection, document_id: str) -> DeleteReport:
             f"There is no document {document_id!r}; `kag documents list` shows those there are."
         )
     place = Place(found[0][0], found[0][1])
+    context = context_of(db, place.collection)
     old = held_by(db, place.document)
-    step = DocumentStep(db, place, old, Contribution())
-    step.run()
-    db.execute("DELETE FROM document WHERE rid = ?", (place.document,))
-    place.tally["document", ""] -= 1
-    add_tally(db, place)
-    db.execute(
-        "DELETE FROM collection WHERE rid = ?1 AND NOT EXISTS (SELECT 1 FROM document WHERE collection = ?1)",
-        (place.collection,),
-    )
+    step = _taken_back(db, place, context, old)
+    resolver = resolved(db, place, context, [step])
+    _forget(db, place)
     return DeleteReport(
         document_id=document_id,
         chunks=len(old.chunks),
         mentions=len(old.mentions),
-        entities=step.entities.removed,
+        entities=resolver.removed,
         relations=step.relations.removed,
+    )
+
+
+def _taken_back(db: apsw.Connection, place: Place, context: Context, old: Contribution) -> DocumentStep:
+    """Takes back what a document contributed, and the document; its forms are still to be resolved."""
+    step = DocumentStep(db, place, old, Contribution(), context.policies)
+    step.run()
+    db.execute("DELETE FROM document WHERE rid = ?", (place.document,))
+    place.tally["document", ""] -= 1
+    return step
+
+
+def _forget(db: apsw.Connection, place: Place) -> None:
+    """Writes the counts, and removes the collection if it is empty."""
+    add_tally(db, place)
+    db.execute(
+        "DELETE FROM collection WHERE rid = ?1 AND NOT EXISTS (SELECT 1 FROM document WHERE collection = ?1)",
+        (place.collection,),
     )
 
 
@@ -169,11 +201,19 @@ def delete_collection(db: apsw.Connection, collection: str) -> int:
     """Deletes all documents of a collection, and returns how many there were."""
     found = select(
         db,
-        "SELECT d.id FROM document d JOIN collection c ON c.rid = d.collection WHERE c.name = ?",
+        "SELECT d.rid, c.rid FROM document d JOIN collection c ON c.rid = d.collection WHERE c.name = ?",
         (clean(collection),),
     )
-    for (document_id,) in found:
-        delete_document(db, document_id)
+    if not found:
+        return 0
+    context = context_of(db, found[0][1])
+    everything = Place(0, found[0][1])
+    steps = []
+    for document, row in found:
+        place = Place(document, row, everything.tally)
+        steps.append(_taken_back(db, place, context, held_by(db, document)))
+    resolved(db, everything, context, steps)
+    _forget(db, everything)
     return len(found)
 
 
@@ -192,7 +232,9 @@ def set_embeddings(db: apsw.Connection, space: Space, vectors: Mapping[str, Vect
     )
     entities = select(
         db,
-        "SELECT e.id, e.rid, e.collection, 0 FROM json_each(?) j CROSS JOIN entity e ON e.id = j.value",
+        "SELECT e.id, e.rid, e.collection, 0 FROM json_each(?1) j CROSS JOIN entity e ON e.id = j.value "
+        "UNION ALL "
+        "SELECT f.id, f.rid, f.collection, 0 FROM json_each(?1) j CROSS JOIN form f ON f.id = j.value",
         (as_json(data),),
     )
     write_vectors(db, "chunk", row, [(*place, data[i]) for i, *place in chunks])
@@ -200,6 +242,35 @@ def set_embeddings(db: apsw.Connection, space: Space, vectors: Mapping[str, Vect
     if final:
         _require_all_embedded(db, space, row)
         make_current(db, space)
+        _resolve_all_near(db, row)
+        return
+    current = current_space(db)
+    if current and current[0] == row:
+        _resolve_near(db, [(owner, collection) for _, owner, collection, *_ in entities])
+
+
+def _resolve_all_near(db: apsw.Connection, space: int) -> None:
+    """Compares by the vectors of another space, and takes back what those of the old one led to."""
+    near = "SELECT first AS rid FROM near UNION SELECT second FROM near"
+    held = " UNION ".join(
+        f"SELECT t.rid, t.collection FROM ({near}) n CROSS JOIN {table} t ON t.rid = n.rid"
+        for table in ("entity", "form")
+    )
+    forms = set(select(db, held))
+    forms.update(select(db, "SELECT owner, collection FROM entity_vector WHERE space = ?", (space,)))
+    db.execute("DELETE FROM near")
+    _resolve_near(db, forms)
+
+
+def _resolve_near(db: apsw.Connection, forms: Iterable[tuple[int, int]]) -> None:
+    """Compares the forms whose vectors are new with those that are close to them."""
+    forms = set(forms)
+    for collection in sorted({collection for _, collection in forms}):
+        rows = {row for row, here in forms if here == collection}
+        place = Place(0, collection)
+        renew_near(db, collection, rows)
+        Resolver(db, place, context_of(db, collection), Touched(reworded=rows)).run()
+        add_tally(db, place)
 
 
 def _require_all_embedded(db: apsw.Connection, space: Space, row: int) -> None:

@@ -12,8 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from kag.knowledge_bases._reports import DeleteReport as DeleteReport
+from kag.knowledge_bases._reports import Job as Job
+from kag.knowledge_bases._reports import JobState as JobState
+from kag.knowledge_bases._reports import Move as Move
+from kag.knowledge_bases._reports import Resolution as Resolution
+from kag.knowledge_bases._reports import Space as Space
+from kag.knowledge_bases._reports import Statement as Statement
+from kag.knowledge_bases._reports import Statistics as Statistics
+from kag.knowledge_bases._reports import UpsertReport as UpsertReport
 from kag.knowledge_bases.records import (
     Chunk,
     Document,
@@ -21,27 +30,16 @@ from kag.knowledge_bases.records import (
     Entity,
     Mention,
     Record,
+    Relation,
+    Scalar,
     Subgraph,
 )
+from kag.resolution.base import Decision, Form, Link, LinkSource, Outcome
 
 if TYPE_CHECKING:
     from kag.knowledge_bases.records import Vector
 
 Kind = Literal["document", "chunk", "entity", "relation"]
-JobState = Literal["queued", "running", "done", "partial", "failed", "cancelled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """The vector space of a store: two models' vectors are never compared.
-
-    Args:
-        model: The embedding model's full name, such as `fastembed/sentence-transformers/all-MiniLM-L6-v2`.
-        dimensions: Length of its vectors.
-    """
-
-    model: str
-    dimensions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,8 @@ class VectorSearch:
         collections: Namespaces to look in.
         target: What to find.
         document_ids: Only within these documents, where given.
+        label: Only entities with this label, where given.
+        properties: Only entities with all these properties, or chunks of documents with all this metadata.
     """
 
     vector: Vector
@@ -61,6 +61,8 @@ class VectorSearch:
     collections: tuple[str, ...]
     target: Literal["chunk", "entity"] = "chunk"
     document_ids: tuple[str, ...] = ()
+    label: str | None = None
+    properties: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class TextSearch:
         target: Chunks by text, headings and title; entities by name, aliases and description.
         document_ids: Only within these documents, where given.
         label: Only entities with this label, where given.
+        properties: Only entities with all these properties, or chunks of documents with all this metadata.
     """
 
     text: str
@@ -82,6 +85,70 @@ class TextSearch:
     target: Literal["chunk", "entity"] = "chunk"
     document_ids: tuple[str, ...] = ()
     label: str | None = None
+    properties: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TripletSearch:
+    """Relations by what is known of their ends and type; what is empty is unknown and matches anything.
+
+    Args:
+        collections: Namespaces to look in.
+        subject_ids: Entities that the relation starts from, one of them.
+        object_ids: Entities that it leads to, one of them.
+        types: Relation types, one of them.
+        subject_label: Label of the entity that it starts from.
+        object_label: Label of the entity that it leads to.
+        chunk_ids: Chunks that state the relation, one of them.
+        limit: At most so many relations.
+    """
+
+    collections: tuple[str, ...]
+    subject_ids: tuple[str, ...] = ()
+    object_ids: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    subject_label: str | None = None
+    object_label: str | None = None
+    chunk_ids: tuple[str, ...] = ()
+    limit: int = 100
+
+
+class Neighbour(NamedTuple):
+    """The other end of a mention, seen from a chunk or from an entity.
+
+    Args:
+        id: Of the entity or chunk at the other end.
+        title: Whether the entity is the chunk's title or heading.
+        start: Where the chunk's text first mentions the entity; 0 for a title.
+        degree: How many chunks mention the entity; 0 where the other end is a chunk.
+        label: The entity's label; empty where the other end is a chunk.
+    """
+
+    id: str
+    title: bool
+    start: int
+    degree: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A way: `relations[i]` joins `entity_ids[i]` and `entity_ids[i + 1]`, in one direction or the other."""
+
+    entity_ids: tuple[str, ...]
+    relations: tuple[Relation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Rows of a read-only query, each as long as `columns`; `truncated` says that there were more.
+
+    Values are JSON values: what a store's own types are (nodes, dates, bytes) is given as text or objects.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,85 +159,16 @@ class Scored:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class UpsertReport:
-    """What a write did. `unchanged` means that the same content was there already and nothing was written.
-
-    `rejected` gives a reason for each entity that was left out, because nothing in the document holds it.
-    """
-
-    document_id: str
-    unchanged: bool = False
-    chunks_created: int = 0
-    chunks_kept: int = 0
-    chunks_removed: int = 0
-    entities_created: int = 0
-    entities_merged: int = 0
-    relations_created: int = 0
-    relations_merged: int = 0
-    rejected: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteReport:
-    """What went with a document: its chunks, and the entities and relations that nothing else supports."""
-
-    document_id: str
-    chunks: int = 0
-    mentions: int = 0
-    entities: int = 0
-    relations: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Counts over the asked collections, and the vector space of the store."""
-
-    documents: int
-    chunks: int
-    entities: int
-    relations: int
-    mentions: int
-    collections: tuple[str, ...]
-    space: Space | None
-    labels: Mapping[str, int] = field(default_factory=dict)
-    relation_types: Mapping[str, int] = field(default_factory=dict)
-    size_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A piece of long work, kept in the store so that it survives a restart.
+class Store(Protocol):
+    """A knowledge graph at rest. All methods raise `StoreError` or one of its kinds.
 
     Args:
-        id: `job_` and a random part.
-        collection: Where its results go.
-        kind: Such as `ingest`.
-        state: Where it stands.
-        done: Items finished.
-        total: Items in all, as far as known.
-        failed: Items that failed, as `{"item": ..., "error": ...}`.
-        message: One line for a person.
-        created_at: ISO 8601 time in UTC.
-        updated_at: ISO 8601 time in UTC.
+        uri: Where it is, without credentials.
+        query_language: What `read_query` takes: `sql` or `cypher`.
     """
 
-    id: str
-    collection: str
-    kind: str
-    state: JobState
-    done: int = 0
-    total: int = 0
-    failed: tuple[Mapping[str, Any], ...] = ()
-    message: str = ""
-    created_at: str = ""
-    updated_at: str = ""
-
-
-class Store(Protocol):
-    """A knowledge graph at rest. All methods raise `StoreError` or one of its kinds."""
-
     uri: str
+    query_language: Literal["sql", "cypher"]
 
     async def open(self, *, create: bool = True, read_only: bool = False) -> None:
         """Opens the store; with `create` makes and migrates it where needed.
@@ -208,6 +206,15 @@ class Store(Protocol):
 
         Raises:
             StoreNotFoundError: There is no such document.
+        """
+
+    async def create_collection(self, collection: str) -> bool:
+        """Makes an empty collection, which `statistics` lists until it is deleted; False where it is there.
+
+        Writing a document needs no such step: it makes its collection, which goes with its last document.
+
+        Raises:
+            StoreError: The name is blank.
         """
 
     async def delete_collection(self, collection: str) -> int:
@@ -257,6 +264,20 @@ class Store(Protocol):
             max_degree: Leaves out entities with more chunks than this, when stepping from entities.
         """
 
+    async def neighbours(
+        self, *, chunk_ids: Sequence[str] = (), entity_ids: Sequence[str] = (), most: int = 1000
+    ) -> dict[str, tuple[Neighbour, ...]]:
+        """Takes one step of a walk: what chunks mention, and where entities are mentioned, each once.
+
+        Args:
+            chunk_ids: Chunks whose entities are wanted.
+            entity_ids: Entities whose chunks are wanted.
+            most: Entities in more chunks than this are left out.
+
+        Returns:
+            By the id that was asked for; what has no neighbours is left out.
+        """
+
     async def expand(
         self,
         entity_ids: Sequence[str],
@@ -272,6 +293,76 @@ class Store(Protocol):
             hops: 1 to 4.
             limit: At most so many relations; `truncated` says whether there were more.
             relation_types: Only over these types, where given.
+        """
+
+    async def triplets(self, search: TripletSearch) -> list[Relation]:
+        """Finds relations by their ends and type, those with the most support first, with their quotes."""
+
+    async def paths(
+        self,
+        source_ids: Sequence[str],
+        target_ids: Sequence[str],
+        *,
+        max_hops: int = 4,
+        limit: int = 10,
+        relation_types: Sequence[str] = (),
+    ) -> list[Path]:
+        """Finds the shortest ways between two groups of entities, over relations in both directions.
+
+        Only ways of the least length are given, those with the most support in sum first, then by the ids of
+        their entities, then of their relations; none where the groups are further apart than `max_hops`. An
+        entity in both groups is a way of length 0.
+
+        Args:
+            source_ids: Where the ways start.
+            target_ids: Where they end.
+            max_hops: 1 to 6.
+            limit: At most so many ways.
+            relation_types: Only over these types, where given.
+        """
+
+    async def read_query(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        collections: Sequence[str] = (),
+        limit: int = 100,
+        seconds: float = 10.0,
+    ) -> QueryResult:
+        """Runs a query of a person or a model that can only read.
+
+        Args:
+            query: One statement in `query_language`; anything that could write, reach files or call what is
+                not allowed is refused before it runs. On SQLite it sees the documented views only, and those
+                only the given collections; in Cypher the collections are the parameter `$collections`.
+            parameters: Values of the query's parameters.
+            collections: Namespaces that may be read; empty means all.
+            limit: At most so many rows.
+            seconds: Time after which the query is stopped.
+
+        Raises:
+            SearchError: The query is refused, cannot be parsed, or takes too long.
+        """
+
+    async def read_change(self, document_id: str) -> tuple[DocumentChange, Space | None]:
+        """Reads back what one document brought, as it was written: `upsert` into another store copies it.
+
+        Raises:
+            StoreNotFoundError: There is no such document.
+        """
+
+    async def embeddings(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """Fetches the vectors of chunks and entities in the space that is searched; others are left out."""
+
+    async def check(self) -> list[str]:
+        """Verifies that the store is whole; each string names one thing that is not; none is well."""
+
+    async def backup(self, target: str) -> None:
+        """Writes a consistent copy to a file while others read and write, where the store can.
+
+        Raises:
+            StoreError: The target exists already, cannot be written, or the store has its own tools for this.
         """
 
     async def statistics(self, collections: Sequence[str] = ()) -> Statistics:
@@ -306,3 +397,63 @@ class Store(Protocol):
 
     async def jobs(self, job_id: str | None = None) -> list[Job]:
         """Returns one job, or all, newest first."""
+
+    async def set_links(self, links: Sequence[Link]) -> tuple[Move, ...]:
+        """Records what people or models decided about forms, and resolves what that touches.
+
+        Links outlive the documents: they may name forms that are not there yet, or no more. The link of a
+        source between two forms replaces the earlier one. With `different` and `document_ids`, what these
+        documents say of the first form belongs to the second: `kag.knowledge_bases.records.split_id`
+        makes an id for it.
+
+        Returns:
+            The forms that are part of another entity now.
+
+        Raises:
+            StoreError: A link joins a form with itself, forms of two collections or labels that are known to
+                differ where it splits, or has documents and says `same`.
+        """
+
+    async def remove_links(
+        self, pairs: Sequence[tuple[str, str]], source: LinkSource | None = None
+    ) -> tuple[Move, ...]:
+        """Takes links back, of one source or of all; the graph is then as if they had never been.
+
+        Returns:
+            The forms that are part of another entity now.
+
+        Raises:
+            StoreNotFoundError: Nothing links one of the pairs; nothing is taken back.
+        """
+
+    async def links(self, ids: Sequence[str] = ()) -> list[Link]:
+        """Lists the links that name one of some forms, or all, by their ids."""
+
+    async def decisions(
+        self,
+        collections: Sequence[str],
+        *,
+        outcome: Outcome | None = None,
+        ids: Sequence[str] = (),
+        after: Decision | None = None,
+        limit: int = 100,
+    ) -> list[Decision]:
+        """Lists what was decided about pairs of forms, with the evidence, best first, one page at a time.
+
+        With the outcome `review` it is the queue: pairs that no link has decided, and that are not one entity
+        by other ways; merges that were held back come with the reason as `held`. Pairs that have nothing in
+        common are not kept.
+
+        Args:
+            collections: Namespaces; empty means all.
+            outcome: Only these, where given.
+            ids: Only pairs with one of these entities or forms, where given.
+            after: The last one of the page before.
+            limit: At most so many.
+        """
+
+    async def forms(self, entity_ids: Sequence[str]) -> dict[str, list[Form]]:
+        """Fetches the forms that entities are made of, the leading one first; unknown ids are left out."""
+
+    async def statements(self, entity_ids: Sequence[str]) -> dict[str, list[Statement]]:
+        """Fetches what each document says of entities, by document and form; unknown ids are left out."""

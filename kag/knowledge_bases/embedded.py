@@ -7,32 +7,46 @@ of the store's own: one that writes, so changes queue, and a few that read, each
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-import apsw
-
-from kag.errors import ConfigurationError, StoreError, StoreReadOnlyError
+from kag.errors import StoreReadOnlyError
+from kag.knowledge_bases import _sqlite_collections as collections_
+from kag.knowledge_bases import _sqlite_decisions as origins
 from kag.knowledge_bases import _sqlite_read as read
+from kag.knowledge_bases import _sqlite_relink as relink
 from kag.knowledge_bases import _sqlite_write as write
-from kag.knowledge_bases._sqlite_connection import our_errors
+from kag.knowledge_bases._ontology import Ontology
+from kag.knowledge_bases._resolution import settings_of
+from kag.knowledge_bases._sqlite_access import Access, locate
+from kag.knowledge_bases._sqlite_backup import backup
+from kag.knowledge_bases._sqlite_change import embeddings, read_change
+from kag.knowledge_bases._sqlite_check import check
 from kag.knowledge_bases._sqlite_expand import expand
-from kag.knowledge_bases._sqlite_session import Session
+from kag.knowledge_bases._sqlite_links import list_links
+from kag.knowledge_bases._sqlite_paths import paths
+from kag.knowledge_bases._sqlite_query import read_query
 from kag.knowledge_bases._sqlite_text import text_search
+from kag.knowledge_bases._sqlite_triplets import triplets
 from kag.knowledge_bases.base import (
     DeleteReport,
     Job,
     Kind,
+    Move,
+    Neighbour,
+    QueryResult,
+    Resolution,
     Scored,
     Space,
+    Statement,
     Statistics,
     TextSearch,
+    TripletSearch,
     UpsertReport,
     VectorSearch,
 )
+from kag.knowledge_bases.base import Path as GraphPath
 from kag.knowledge_bases.records import (
     Chunk,
     Document,
@@ -40,17 +54,15 @@ from kag.knowledge_bases.records import (
     Entity,
     Mention,
     Record,
+    Relation,
     Subgraph,
 )
+from kag.resolution.base import Decision, Form, Link, LinkSource, Outcome
 
 if TYPE_CHECKING:
     from kag.knowledge_bases.records import Vector
 
 SCHEMES = ("", "sqlite")  # of the URIs that this store serves; a path has none
-FILE_NAME = "kag.db"
-_SUFFIXES = (".db", ".sqlite", ".sqlite3")  # of paths that name a file, even before there is one
-
-T = TypeVar("T")
 
 
 class EmbeddedStore:
@@ -60,6 +72,9 @@ class EmbeddedStore:
         uri: A folder, which then holds `kag.db`; the path of a file that exists or ends in `.db` or
             `.sqlite`; or `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`.
         wipe: Collections that are emptied whenever the store is opened.
+        ontology: What data models declare; None goes by what the store was written with.
+        resolution: `on`, `off`, or thresholds, for how names become entities; None leaves it as it is in the
+            store, which is `on` in a new one. Another choice resolves the store anew at its first write.
         busy_seconds: How long to wait for another process that writes.
         readers: How many reads run at once.
 
@@ -70,16 +85,24 @@ class EmbeddedStore:
         >>> await store.close()
     """
 
+    query_language: Literal["sql", "cypher"] = "sql"
+
     def __init__(
-        self, uri: str | Path, *, wipe: Sequence[str] = (), busy_seconds: float = 10.0, readers: int = 4
+        self,
+        uri: str | Path,
+        *,
+        wipe: Sequence[str] = (),
+        ontology: Ontology | None = None,
+        resolution: Resolution | str | None = None,
+        busy_seconds: float = 10.0,
+        readers: int = 4,
     ) -> None:
         self.uri = str(uri)
-        self.wipe = tuple(wipe)
-        self.busy_seconds = busy_seconds
-        self.readers = readers
-        self._session: Session | None = None
-        self._closed = False
-        self._opening = threading.Lock()
+        self.ontology = ontology
+        self.resolution = settings_of(resolution)
+        self._prepared: set[str] = set()
+        self._file = Access(self.uri, tuple(wipe), busy_seconds, readers)
+        self._read, self._write = self._file.read, self._file.write
 
     async def open(self, *, create: bool = True, read_only: bool = False) -> None:
         """Opens the store; with `create` makes it where it is not. Opening an open store changes nothing.
@@ -90,29 +113,12 @@ class EmbeddedStore:
             StoreCorruptError: The file is not a store, or damaged.
             StoreReadOnlyError: It cannot be written and `read_only` is False.
         """
-        await asyncio.to_thread(self._open, create, read_only)
-
-    def _open(self, create: bool, read_only: bool) -> Session:
-        with self._opening:
-            if self._session is None:
-                if read_only and self.wipe:
-                    raise StoreReadOnlyError(
-                        f"{self.uri} is to be emptied at its start; open it for writing."
-                    )
-                path = locate(self.uri)
-                session = Session(path, self.busy_seconds, self.readers, read_only=read_only)
-                with our_errors(path):
-                    session.start(create=create, wipe=self.wipe)
-                self._session, self._closed = session, False
-            elif self._session.read_only != read_only:
-                raise StoreError(f"{self.uri} is open already, for other access; close it first.")
-            return self._session
+        await self._file.open(create=create, read_only=read_only)
 
     async def close(self) -> None:
         """Closes the store; closing twice is allowed. It can be opened again."""
-        session, self._session, self._closed = self._session, None, True
-        if session is not None:
-            await asyncio.to_thread(session.stop)
+        self._prepared.clear()
+        await self._file.close()
 
     async def upsert(self, change: DocumentChange, space: Space | None = None) -> UpsertReport:
         """Writes one document's change in one transaction; repeating it changes nothing.
@@ -129,10 +135,11 @@ class EmbeddedStore:
             StoreError: The change does not fit together.
             EmbeddingMismatchError: The store holds vectors of another space, or a chunk lacks its vector.
         """
-        item = await asyncio.to_thread(write.DocumentWrite, change, space)
-        session = await self._ready()
+        item = await asyncio.to_thread(write.DocumentWrite, change, space, self.ontology)
+        session = await self._file.ready()
         if session.read_only:
             raise StoreReadOnlyError(f"{self.uri} is open for reading only; open it for writing.")
+        await self._prepare(change.document.collection)
         if await self._read(item.is_stored):
             return UpsertReport(change.document.id, unchanged=True, chunks_kept=len(change.chunks))
         return await self._write(item.run)
@@ -143,11 +150,24 @@ class EmbeddedStore:
         Raises:
             StoreNotFoundError: There is no such document.
         """
-        return await self._write(lambda db: write.delete_document(db, document_id))
+        await self._prepare()
+        report = await self._write(lambda db: write.delete_document(db, document_id))
+        await self._file.settle()
+        return report
+
+    async def create_collection(self, collection: str) -> bool:
+        """Makes an empty collection, which is listed until it is deleted; False where it is there already.
+
+        Raises:
+            StoreError: The name is blank.
+        """
+        return await self._write(lambda db: collections_.create_collection(db, collection))
 
     async def delete_collection(self, collection: str) -> int:
         """Deletes all documents of a collection in one transaction, and returns how many there were."""
-        return await self._write(lambda db: write.delete_collection(db, collection))
+        deleted = await self._write(lambda db: collections_.delete_collection(db, collection))
+        await self._file.settle()
+        return deleted
 
     async def get(self, ids: Sequence[str]) -> dict[str, Record]:
         """Fetches records of any kind by id, in the order asked for; unknown ids are left out."""
@@ -179,7 +199,7 @@ class EmbeddedStore:
         Raises:
             EmbeddingMismatchError: The vector's length is not the store's.
         """
-        session = await self._ready()
+        session = await self._file.ready()
         return await self._read(lambda db: session.vectors().search(db, search))
 
     async def text_search(self, search: TextSearch) -> list[Scored]:
@@ -201,6 +221,23 @@ class EmbeddedStore:
             max_degree: Leaves out entities with more chunks than this, when stepping from entities.
         """
         return await self._read(lambda db: read.mentions(db, chunk_ids, entity_ids, max_degree))
+
+    async def neighbours(
+        self, *, chunk_ids: Sequence[str] = (), entity_ids: Sequence[str] = (), most: int = 1000
+    ) -> dict[str, tuple[Neighbour, ...]]:
+        """Takes one step of a walk: what chunks mention, and where entities are mentioned, each once.
+
+        Args:
+            chunk_ids: Chunks whose entities are wanted.
+            entity_ids: Entities whose chunks are wanted.
+            most: Entities in more chunks than this are left out.
+        """
+        session = await self._file.ready()
+        return await self._file.run(
+            session.walking,
+            session.read,
+            lambda db: session.neighbours.find(db, chunk_ids, entity_ids, most),
+        )
 
     async def expand(
         self,
@@ -225,9 +262,112 @@ class EmbeddedStore:
         """
         return await self._read(lambda db: expand(db, entity_ids, hops, limit, relation_types))
 
+    async def triplets(self, search: TripletSearch) -> list[Relation]:
+        """Finds relations by their ends and type, those with the most support first, then by id.
+
+        Each comes with at most ten of its supporting quotes; `get` gives them all.
+
+        Raises:
+            SearchError: The limit is negative.
+        """
+        return await self._read(lambda db: triplets(db, search))
+
+    async def paths(
+        self,
+        source_ids: Sequence[str],
+        target_ids: Sequence[str],
+        *,
+        max_hops: int = 4,
+        limit: int = 10,
+        relation_types: Sequence[str] = (),
+    ) -> list[GraphPath]:
+        """Finds the shortest ways between two groups of entities, over relations in both directions.
+
+        Those with the most support in sum come first, then by the ids of their entities and relations.
+
+        Args:
+            source_ids: Where the ways start.
+            target_ids: Where they end.
+            max_hops: 1 to 6.
+            limit: At most so many ways.
+            relation_types: Only over these types, where given.
+
+        Raises:
+            SearchError: `max_hops` or `limit` is out of range, or a million entities lie between the groups.
+        """
+        return await self._read(lambda db: paths(db, source_ids, target_ids, max_hops, limit, relation_types))
+
+    async def read_query(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        collections: Sequence[str] = (),
+        limit: int = 100,
+        seconds: float = 10.0,
+    ) -> QueryResult:
+        """Runs one SELECT over the documented views, and nothing else.
+
+        The views are `collections`, `documents`, `chunks`, `entities`, `aliases`, `relations`, `mentions` and
+        `support`; a refusal lists their columns.
+
+        Args:
+            query: One SELECT.
+            parameters: Values of `:name`; a list becomes JSON text for `json_each(:name)`.
+            collections: Namespaces that the views show; empty means all.
+            limit: At most so many rows, 1 to 10,000.
+            seconds: Time after which the query is stopped.
+
+        Raises:
+            SearchError: The query is refused, cannot be parsed, or takes too long or too much.
+
+        Example:
+            >>> result = await store.read_query("SELECT label, count(*) AS n FROM entities GROUP BY label")
+        """
+        session = await self._file.ready()
+        return await self._read(
+            lambda db: read_query(
+                db, session.path, query, parameters, collections=collections, limit=limit, seconds=seconds
+            )
+        )
+
+    async def read_change(self, document_id: str) -> tuple[DocumentChange, Space | None]:
+        """Reads back what one document brought; writing it again changes nothing.
+
+        Raises:
+            StoreNotFoundError: There is no such document.
+        """
+        return await self._read(lambda db: read_change(db, document_id))
+
+    async def embeddings(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """Fetches the vectors of chunks and entities in the space that is searched; others are left out."""
+        return await self._read(lambda db: embeddings(db, ids))
+
+    async def check(self) -> list[str]:
+        """Verifies that the file, its references, its indexes and its counts are whole; none is well.
+
+        In a store that is open for writing the text indexes are compared with the texts word by word too,
+        and other writers wait so long.
+        """
+        session = await self._file.ready()
+        return await self._read(
+            lambda _: check(session.path, busy_seconds=session.busy_seconds, write=not session.read_only)
+        )
+
+    async def backup(self, target: str) -> None:
+        """Copies one moment of the store while others read and write; the copy appears when it is whole.
+
+        Args:
+            target: A folder (the copy is `kag.db` in it) or a file that does not exist yet.
+
+        Raises:
+            StoreError: It exists already, or cannot be written.
+        """
+        await self._read(lambda db: backup(db, locate(target)))
+
     async def statistics(self, collections: Sequence[str] = ()) -> Statistics:
         """Counts what is in the given collections, or in all; as quick in a large store as in a small one."""
-        session = await self._ready()
+        session = await self._file.ready()
         return await self._read(lambda db: read.statistics(db, collections, session.size()))
 
     async def space(self) -> Space | None:
@@ -249,6 +389,7 @@ class EmbeddedStore:
         Raises:
             EmbeddingMismatchError: `final`, but some chunk has no vector there; nothing is written.
         """
+        await self._prepare()
         await self._write(lambda db: write.set_embeddings(db, space, vectors, final=final))
 
     async def save_job(self, job: Job) -> None:
@@ -259,60 +400,58 @@ class EmbeddedStore:
         """Returns one job, or all, newest first."""
         return await self._read(lambda db: read.jobs(db, job_id))
 
-    async def _ready(self) -> Session:
-        session = self._session
-        if session is None:
-            if self._closed:
-                raise self._is_closed()
-            session = await asyncio.to_thread(self._open, True, False)
-        return session
+    async def set_links(self, links: Sequence[Link]) -> tuple[Move, ...]:
+        """Records what people or models decided about forms, and resolves what that touches.
 
-    async def _read(self, operation: Callable[[apsw.Connection], T]) -> T:
-        session = await self._ready()
-        return await self._run(session.reading, session.read, operation)
+        Raises:
+            StoreError: Something cannot be a link; nothing is recorded.
+        """
+        await self._prepare()
+        return await self._write(lambda db: relink.set_links(db, links))
 
-    async def _write(self, operation: Callable[[apsw.Connection], T]) -> T:
-        session = await self._ready()
-        return await self._run(session.writing, session.write, operation)
+    async def remove_links(
+        self, pairs: Sequence[tuple[str, str]], source: LinkSource | None = None
+    ) -> tuple[Move, ...]:
+        """Takes links back, of one source or of all; the graph is then as if they had never been.
 
-    async def _run(
+        Raises:
+            StoreNotFoundError: Nothing links one of the pairs; nothing is taken back.
+        """
+        await self._prepare()
+        return await self._write(lambda db: relink.remove_links(db, pairs, source))
+
+    async def links(self, ids: Sequence[str] = ()) -> list[Link]:
+        """Lists the links that name one of some forms, or all, by their ids."""
+        return await self._read(lambda db: list_links(db, ids))
+
+    async def decisions(
         self,
-        threads: ThreadPoolExecutor,
-        work: Callable[[Callable[[apsw.Connection], T]], T],
-        operation: Callable[[apsw.Connection], T],
-    ) -> T:
-        try:
-            running = threads.submit(work, operation)
-        except RuntimeError as error:  # closed between being ready and now
-            raise self._is_closed() from error
-        return await asyncio.wrap_future(running)
+        collections: Sequence[str],
+        *,
+        outcome: Outcome | None = None,
+        ids: Sequence[str] = (),
+        after: Decision | None = None,
+        limit: int = 100,
+    ) -> list[Decision]:
+        """Lists what was decided about pairs of forms, with the evidence, best first, one page at a time."""
+        return await self._read(lambda db: origins.decisions(db, collections, outcome, ids, after, limit))
 
-    def _is_closed(self) -> StoreError:
-        return StoreError(f"{self.uri} is closed; open it again to use it.")
+    async def forms(self, entity_ids: Sequence[str]) -> dict[str, list[Form]]:
+        """Fetches the forms that entities are made of, the leading one first; unknown ids are left out."""
+        return await self._read(lambda db: origins.forms(db, entity_ids))
+
+    async def statements(self, entity_ids: Sequence[str]) -> dict[str, list[Statement]]:
+        """Fetches what each document says of entities, by document and form; unknown ids are left out."""
+        return await self._read(lambda db: origins.statements(db, entity_ids))
+
+    async def _prepare(self, collection: str = "") -> None:
+        """Resolves anew, at the first write, a store that was resolved by other settings."""
+        if collection in self._prepared:
+            return
+        wanted = (self.resolution, collection, self.ontology if collection else None)
+        if not await self._read(lambda db: relink.is_prepared(db, *wanted)):
+            await self._write(lambda db: relink.prepare(db, *wanted))
+        self._prepared.add(collection)
 
 
 STORE = EmbeddedStore  # what `KnowledgeBase` builds for these schemes
-
-
-def locate(uri: str) -> Path:
-    """Finds the file that a URI means.
-
-    Raises:
-        ConfigurationError: It is not a path and not `sqlite:///...`.
-    """
-    scheme, separator, rest = uri.partition("://")
-    if separator:
-        if scheme != "sqlite" or not rest.startswith("/") or rest == "/":
-            raise ConfigurationError(
-                f"{uri!r} names no store; expected a folder, sqlite:///relative/path.db or "
-                "sqlite:////absolute/path.db."
-            )
-        uri = rest[1:]
-    if not uri.strip() or "\0" in uri or uri == ":memory:":
-        raise ConfigurationError(f"{uri!r} names no store; expected a folder or a file.")
-    path = Path(uri).expanduser()
-    try:
-        is_file = path.is_file() or (path.suffix in _SUFFIXES and not path.is_dir())
-    except OSError as error:
-        raise ConfigurationError(f"{uri[:80]!r} names no store: {error.strerror or error}.") from error
-    return (path if separator or is_file else path / FILE_NAME).absolute()

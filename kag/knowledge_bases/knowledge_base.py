@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from kag import discover
 from kag.errors import ConfigurationError, EmbeddingMismatchError, StoreError
 from kag.graph.recording import refuse_while_recording
+from kag.knowledge_bases._ontology import Ontology, ontology_of
+from kag.knowledge_bases._resolution import settings_of
 from kag.knowledge_bases.base import Space, Store
 
 if TYPE_CHECKING:
@@ -22,7 +24,16 @@ DEFAULT_FOLDER = ".kag"
 _PACKAGE = "kag.knowledge_bases"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SHARED = {"knowledge_base", "records"}  # modules of the package that are not stores
-_SETTINGS = ("uri", "entity_models", "relation_models", "embedding_model", "metric", "collection")
+_SETTINGS = (
+    "uri",
+    "entity_models",
+    "relation_models",
+    "embedding_model",
+    "metric",
+    "collection",
+    "resolution",
+    "database",
+)
 _LOCAL = ("", "sqlite")  # schemes of URIs that are paths
 _SECRET = re.compile(r"key|token|password|secret|signature|credential|auth|user", re.IGNORECASE)
 
@@ -54,7 +65,10 @@ class KnowledgeBase:
     Making one does no I/O. It opens at its first use, or at `async with`, which also closes it.
 
     Args:
-        uri: A folder (the store is `kag.db` in it), a file, or `sqlite:///path.db`; by default `.kag`.
+        uri: Where the graph is. SQLite: a folder (the store is `kag.db` in it), a file, or
+            `sqlite:///path.db`; by default `.kag`. Neo4j 5.26 or later: `neo4j://host:7687`, also `neo4j+s`,
+            `neo4j+ssc`, `bolt`, `bolt+s`, `bolt+ssc`. Memgraph 3.6 or later: `memgraph://host:7687`, also
+            `memgraph+s`, `memgraph+ssc`. A server's URI may hold `user:password@` and end in `/database`.
         entity_models: Data models of the entities; None leaves the graph free of a schema.
         relation_models: Data models of the relations.
         embedding_model: Makes the vectors of queries: a model, its name, or an awaitable callable that takes
@@ -62,6 +76,13 @@ class KnowledgeBase:
         metric: How vectors are compared: `cosine`.
         collection: The namespace that is written to, and searched where a search names none.
         wipe_on_start: Empties the collection whenever the knowledge base is opened.
+        resolution: How names become entities: `on` (by likeness, context and links), `off` (by links alone),
+            or thresholds such as `{"upper": 0.9, "lower": 0.6}`. None leaves it as it is in the store, which
+            is `on` in a new one; another choice resolves the store anew at its first write.
+        username: For a server; else the URI's, else `NEO4J_USERNAME` or `MEMGRAPH_USERNAME`; none anywhere
+            means no authentication.
+        password: For a server; else the URI's, else `NEO4J_PASSWORD` or `MEMGRAPH_PASSWORD`.
+        database: On a server; else the URI's, else `NEO4J_DATABASE` or `MEMGRAPH_DATABASE`.
 
     Raises:
         ConfigurationError: The metric or the collection cannot be used, or no store serves the URI.
@@ -81,6 +102,10 @@ class KnowledgeBase:
         metric: str = "cosine",
         collection: str = "default",
         wipe_on_start: bool = False,
+        resolution: str | Mapping[str, Any] | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        database: str | None = None,
     ) -> None:
         if metric != "cosine":
             raise ConfigurationError(f"metric is {metric!r}; vectors are compared by 'cosine' only.")
@@ -93,6 +118,10 @@ class KnowledgeBase:
         self.metric = metric
         self.collection = collection
         self.wipe_on_start = wipe_on_start
+        settings_of(resolution)
+        self.resolution = resolution
+        self.database = database
+        self._login = {"username": username, "password": password, "database": database}
         self._store: Store | None = None
 
     @property
@@ -100,8 +129,22 @@ class KnowledgeBase:
         """The store at the URI; it opens by itself at its first use, never while a program is recorded."""
         refuse_while_recording("A knowledge base", StoreError)
         if self._store is None:
-            self._store = _store_at(self.uri, wipe=(self.collection,) if self.wipe_on_start else ())
+            settings = {
+                "wipe": (self.collection,) if self.wipe_on_start else (),
+                "ontology": self.ontology or None,
+                "resolution": self.resolution,
+            }
+            self._store = _store_at(self.uri, settings, self._login)
         return self._store
+
+    @property
+    def ontology(self) -> Ontology:
+        """What the entity and relation models declare: labels, ends, keys, and how properties merge.
+
+        Raises:
+            ConfigurationError: A field declares an unknown policy, or several fields are the key.
+        """
+        return ontology_of(self.entity_models, self.relation_models)
 
     @property
     def collections(self) -> tuple[str, ...]:
@@ -137,6 +180,8 @@ class KnowledgeBase:
             "embedding_model": self.embedding_model,
             "metric": self.metric,
             "collection": self.collection,
+            "resolution": self.resolution,
+            "database": self.database,
         }
 
     @classmethod
@@ -230,8 +275,10 @@ def _mismatch(space: Space, model: str) -> EmbeddingMismatchError:
     )
 
 
-def _store_at(uri: str, *, wipe: Sequence[str]) -> Store:
+def _store_at(uri: str, settings: Mapping[str, Any], login: Mapping[str, str | None]) -> Store:
     """Makes the store that serves a URI; each back-end says in `SCHEMES` which URIs it serves."""
+    given = {name: value for name, value in login.items() if value is not None}
+    settings = {name: value for name, value in settings.items() if value is not None}
     match = _SCHEME.match(uri)
     scheme = match[1].lower() if match else ""
     schemes: list[str] = []
@@ -240,10 +287,14 @@ def _store_at(uri: str, *, wipe: Sequence[str]) -> Store:
             continue
         module = discover.load(_PACKAGE, name)
         if scheme in module.SCHEMES:
-            store: Store = module.STORE(uri, wipe=wipe)
+            if given and scheme in _LOCAL:
+                raise ConfigurationError(
+                    f"{' and '.join(sorted(given))} cannot be used with {uri!r}, which is a file; "
+                    "leave them out, or give a server's URI."
+                )
+            store: Store = module.STORE(uri, **settings, **given)
             return store
         schemes += [f"{known}://" for known in module.SCHEMES if known]
     raise ConfigurationError(
-        f"No store serves {scheme}:// in this version, which has the SQLite store only; "
-        f"give a folder, or one of: {', '.join(sorted(schemes))}."
+        f"No store serves {scheme}://; give a folder for SQLite, or one of: {', '.join(sorted(schemes))}."
     )

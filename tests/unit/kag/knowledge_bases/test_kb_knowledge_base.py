@@ -62,9 +62,7 @@ async def test_a_missing_store_can_be_an_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
 
 
-@pytest.mark.parametrize(
-    "uri", ["neo4j://localhost", "memgraph://localhost:7687", "bolt://h", "https://example.org"]
-)
+@pytest.mark.parametrize("uri", ["postgres://localhost", "ftp://localhost:21", "https://example.org"])
 def test_a_uri_that_no_store_serves_is_refused(uri: str) -> None:
     scheme = uri.partition(":")[0]
     with pytest.raises(ConfigurationError, match=rf"No store serves {scheme}://.*sqlite://"):
@@ -111,3 +109,42 @@ async def test_a_query_of_another_model_is_refused_and_both_are_named(tmp_path: 
         await kb.store.upsert(document("/a.md", "Words."), SPACE)
         with pytest.raises(EmbeddingMismatchError, match=rf"test/eight.*{model.name}.*reembed"):
             await kb.embed_query("Words.")
+
+
+SECRET = "s3cret"
+
+
+def test_a_servers_login_stands_in_no_text_that_is_made_of_it() -> None:
+    given = KnowledgeBase(
+        uri=f"neo4j+s://me:{SECRET}@example.org/graph?password={SECRET}", username="me", password=SECRET
+    )
+    assert given.get_config()["uri"] == "neo4j+s://example.org/graph"
+    assert SECRET not in f"{given.get_config()} {given.store!r} {given.store.uri}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        (f"bolt://me:{SECRET}@", "names no server"),
+        (f"bolt://me:{SECRET}@host:99999999", "URI"),
+        (f"memgraph://:{SECRET}@host", "password without a user"),
+        ("neo4j://me@host", "user without a password"),
+    ],
+)
+def test_a_servers_uri_that_cannot_be_used_is_refused_without_its_secret(uri: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as raised:
+        _ = KnowledgeBase(uri=uri).store
+    assert SECRET not in str(raised.value)
+
+
+def test_a_file_takes_no_login(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="password and username cannot be used") as raised:
+        _ = KnowledgeBase(uri=tmp_path, username="me", password=SECRET).store
+    assert SECRET not in str(raised.value)
+
+
+def test_each_scheme_is_served_by_its_store() -> None:
+    for scheme in ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc", "memgraph", "memgraph+s"):
+        store = KnowledgeBase(uri=f"{scheme}://host:7687").store
+        expected = "MemgraphStore" if scheme.startswith("memgraph") else "Neo4jStore"
+        assert (type(store).__name__, store.query_language) == (expected, "cypher")
