@@ -6,7 +6,7 @@ HippoRAG 2 (arXiv 2502.14802) and LinearRAG (arXiv 2510.10114), without a langua
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_NOTHING: frozenset[str] = frozenset()
 
 
 def reciprocal_rank_fusion(rankings: Iterable[Sequence[str]], *, k: int = 60) -> dict[str, float]:
@@ -121,17 +122,23 @@ def order_by_coverage(
     words: Mapping[str, frozenset[str]],
     weights: Mapping[str, float],
     *,
+    links: Mapping[str, Mapping[str, float]] | None = None,
     gain: float = 0.5,
+    link: float = 0.0,
     pool: int = 40,
     k: int = 10,
 ) -> list[str]:
-    """Orders items so that the first cover the question together: greedily by `score + gain * new share`.
+    """Orders items so that the first cover the question together, and hang together.
+
+    Greedily by `score + gain * share of the question that is new + link * tie to those picked before`.
 
     Args:
         scores: Id to score in 0..1.
         words: Id to the words of the item.
         weights: Question word to its weight (such as idf).
+        links: Id to what ties the item to others, each with its strength in 0..1.
         gain: What covering the whole question is worth, beside a score.
+        link: What the strongest tie to an item picked before is worth.
         pool: How many of the best items are reordered.
         k: How many are picked greedily; the rest follow by score.
 
@@ -142,15 +149,46 @@ def order_by_coverage(
     total = sum(weights.values())
     if not total:
         return ranked
-    left, missing, picked = ranked[:pool], dict(weights), list[str]()
+    asked = {item: words.get(item, _NOTHING) & weights.keys() for item in ranked[:pool]}
+    ties = links or {}
+    left, missing, picked = ranked[:pool], set(weights), list[str]()
+    tied: dict[str, float] = {}  # by what ties: its greatest strength among the picked
 
     def worth(item: str) -> float:
-        new = sum(w for word, w in missing.items() if word in words.get(item, frozenset()))
-        return scores[item] + gain * new / total
+        new = sum(weights[word] for word in asked[item] & missing)
+        bond = max((min(s, tied[to]) for to, s in ties.get(item, {}).items() if to in tied), default=0.0)
+        return scores[item] + gain * new / total + link * bond
 
     while left and len(picked) < k:
         best = max(left, key=worth)
         left.remove(best)
         picked.append(best)
-        missing = {word: w for word, w in missing.items() if word not in words.get(best, frozenset())}
+        missing -= asked[best]
+        for to, strength in ties.get(best, {}).items():
+            tied[to] = max(strength, tied.get(to, 0.0))
     return picked + left + ranked[pool:]
+
+
+def diversify(
+    scores: Mapping[str, float], likeness: Callable[[str, str], float], *, relevance: float = 0.7, k: int = 10
+) -> list[str]:
+    """Picks items that score well and are unlike those picked before, best first.
+
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998), on scores scaled to 0..1.
+
+    Args:
+        scores: Id to score.
+        likeness: How like two items are, 0..1.
+        relevance: What the score counts, 0..1; the rest is what being new counts. 1 is the order of scores.
+        k: At most so many.
+    """
+    left = ranking = best_first(min_max(scores))
+    nearest = dict.fromkeys(ranking, 0.0)
+    picked: list[str] = []
+    while left and len(picked) < k:
+        best = max(left, key=lambda item: relevance * ranking[item] - (1 - relevance) * nearest[item])
+        picked.append(best)
+        left = {item: score for item, score in left.items() if item != best}
+        for item in left:
+            nearest[item] = max(nearest[item], likeness(best, item))
+    return picked

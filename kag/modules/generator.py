@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from kag.data_models.chat import ChatMessage
 from kag.data_models.data_model import schema_of
@@ -64,6 +64,9 @@ class Generator(Module):
     Example: >>> answer = await Generator(data_model=Answer, language_model=lm)(Query(query="What is the
         capital of France?")) >>> answer.get("answer") 'Paris'
     """
+
+    default_template: ClassVar[str] = DEFAULT_TEMPLATE
+    """The template where none is given."""
 
     def __init__(
         self,
@@ -144,8 +147,8 @@ class Generator(Module):
             )
         messages = self.messages(inputs)
         if self.schema is not None:
-            value = await self.language_model(messages, schema=self.schema.json, **self.options)
-            outputs = JsonDataModel.trusted(self.schema, self._fitting(self.schema, value))
+            value = self._fitting(self.schema, await self.structured(messages, self.schema, inputs.data))
+            outputs = JsonDataModel.trusted(self.schema, value)
         else:
             message = await self.language_model(messages, streaming=self.streaming, **self.options)
             if self.streaming:
@@ -175,10 +178,18 @@ class Generator(Module):
         text = self._system_text(inputs.schema if self.use_inputs_schema else None)
         return [*([{"role": "system", "content": text}] if text else []), *input_messages(inputs.data)]
 
+    async def structured(self, messages: list[Json], schema: Schema, data: Json) -> Any:
+        """The model's answer to messages about some inputs, in the form of a schema; for subclasses."""
+        return await self.language_model(messages, schema=schema.json, **self.options)
+
+    def shown(self, example: Json) -> Json:
+        """An example as the prompt shows it: as it is, unless a subclass leaves out what need not be seen."""
+        return example
+
     def _take_prompt(self, template: str | None, variables: Mapping[str, Any] | None) -> None:
         if template is not None:
             compiled(checked_type(self, "prompt_template", template, str))
-        self.prompt_template = template or DEFAULT_TEMPLATE
+        self.prompt_template = template or self.default_template
         self.prompt_variables = dict(
             () if variables is None else checked_type(self, "prompt_variables", variables, Mapping)
         )
@@ -220,7 +231,7 @@ class Generator(Module):
         text = system_text(
             self.prompt_template,
             instructions=state["instructions"],
-            examples=state["examples"],
+            examples=[self.shown(example) for example in state["examples"]],
             inputs_schema=inputs_schema.json if inputs_schema is not None else None,
             outputs_schema=self.output_schema.json if shows_outputs else None,
             variables=self.prompt_variables,

@@ -10,11 +10,10 @@ from kag.errors import SearchError
 from kag.knowledge_bases.base import Scored, TextSearch, VectorSearch
 from kag.knowledge_bases.knowledge_base import KnowledgeBase
 from kag.knowledge_bases.records import Chunk, Document
-from kag.retrievers.base import Hit, Mode, Search, Step
+from kag.retrievers.base import MAX_K, Hit, Mode, Search, Step
 
 DENSE = 0.65  # share of the dense score in the fusion; the rest is BM25
 POOL = 200  # candidates from each side
-MAX_K = 200
 
 
 def collections_of(base: KnowledgeBase, search: Search) -> tuple[str, ...]:

@@ -1,19 +1,35 @@
 """The part of the graph that a question touches: fetched from the store in a few batches, then walked over.
 
-The walk is local: it follows only the passages and entities that hold most of the mass, so its cost does not
-grow with the store. What is cut is bounded by `Weights.passages` and `Weights.entities`.
+The walk is local: only the passages and entities that hold most of the mass are stepped from, so its cost
+does not grow with the store. What is cut is bounded by `passages`, `entities` and `edges` of `Weights`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import heapq
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from kag import ranking
-from kag.knowledge_bases.base import Store
-from kag.knowledge_bases.records import Mention
+from kag.knowledge_bases.base import Neighbour, Store
+
+MIN_DEGREE = 25  # in a small collection an entity may be in so many passages, whatever share that is
+_ROUNDS = 2  # steps to entities and on to passages: mass beyond two bridges explains nothing
+_MENTIONED = 0.4  # what a mention ties a passage to an entity, beside a title
+_SHARES = {"Date": 0.3, "Term": 0.5}  # of labels that tie passages together less than names do
+
+
+class Edge(NamedTuple):
+    """A passage names an entity."""
+
+    chunk_id: str
+    entity_id: str
+    title: bool
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +40,46 @@ class Weights:
         seeds: How many of the best passages seed the walk.
         sharpness: Power of the seeds' scores.
         entity_share: Share of the seed mass that the question's own entities get.
+        sentence: How much an entity gains where the sentence that names it holds the question's words: the
+            edge is weighted by `exp(sentence * share of the words)`.
         title: Weight of the edge from a passage to its own title.
         title_back: Weight of the edge back: an entity leads first to the passages that are about it.
         asked: Factor for entities that stand in the question: they are known, so they lead nowhere new.
+        labels: Factors for entities by their label; 1 for others.
         proceed: Probability to go on along an edge.
         steps: Steps of the walk.
+        flatten: Power of the walk's mass before it is mixed with the first stage.
         first_stage: Share of the first stage in the final score.
         coverage: What covering the whole question is worth in the final order.
+        link: What sharing a rare entity with the passages before is worth in the final order.
         max_share: Entities in a larger share of the passages lead nowhere and are left out.
-        passages: So many passages, those with most mass, are walked on from.
-        entities: So many entities, those with most mass, are walked on from.
+        passages: So many passages, those with most mass, are stepped from in each round.
+        entities: So many entities, those with most mass, are stepped from in each round.
+        edges: As long as they lead to no more passages than this, all together.
     """
 
     seeds: int = 6
-    sharpness: float = 4.0
+    sharpness: float = 6.0
     entity_share: float = 0.3
+    sentence: float = 2.0
     title: float = 3.0
     title_back: float = 16.0
-    asked: float = 0.1
+    asked: float = 0.3
+    labels: Mapping[str, float] = field(default_factory=lambda: dict(_SHARES))
     proceed: float = 0.85
-    steps: int = 4
-    first_stage: float = 0.35
-    coverage: float = 0.7
+    steps: int = 6
+    flatten: float = 0.5
+    first_stage: float = 0.4
+    coverage: float = 0.8
+    link: float = 0.1
     max_share: float = 0.05
-    passages: int = 400
-    entities: int = 800
+    passages: int = 30
+    entities: int = 60
+    edges: int = 300
 
-    def back(self, mention: Mention) -> float:
+    def back(self, edge: Edge) -> float:
         """Weight of the edge from an entity to a passage that mentions it, or that it is the title of."""
-        return self.title_back if mention.kind == "title" else 1.0
-
-
-MIN_DEGREE = 25  # in a small collection an entity may be in so many passages, whatever share that is
-_UNKNOWN_DEGREE = 2  # of an entity whose passages have not been fetched yet
+        return self.title_back if edge.title else 1.0
 
 
 class Neighbourhood:
@@ -67,110 +90,138 @@ class Neighbourhood:
         weights: The walk's weights.
         seeds: Mass of the passages that the walk starts from, by id.
         asked: Mass of the entities that stand in the question, by id; with `seeds` it sums to 1.
+        fit: How well the sentence that holds an edge's mention fits the question: 0..1.
     """
 
     def __init__(
-        self, total: int, weights: Weights, seeds: Mapping[str, float], asked: Mapping[str, float]
+        self,
+        total: int,
+        weights: Weights,
+        seeds: Mapping[str, float],
+        asked: Mapping[str, float],
+        fit: Callable[[Edge], float],
     ) -> None:
         self.total = total
         self.weights = weights
         self.seeds = seeds
         self.asked = asked
+        self.fit = fit
         self.passages: dict[str, float] = dict(seeds)
         self.entities: dict[str, float] = dict(asked)
-        self._edges: dict[tuple[str, str], int] = {}
-        self._mentions: list[Mention] = []
-        self._rows: list[
-            tuple[int, int]
-        ] = []  # passage and entity of each edge, by their places in the dicts
+        self.edges: dict[tuple[str, str], Edge] = {}
         self._passage_at = {passage: i for i, passage in enumerate(seeds)}
         self._entity_at = {entity: i for i, entity in enumerate(asked)}
+        self._factors: dict[str, float] = {}
         self._degrees: dict[str, int] = {}
+        self._rows: list[int] = []  # the passage of each edge, in the order of `edges`
+        self._columns: list[int] = []  # its entity
+        self._out: list[float] = []
+        self._back: list[float] = []
 
     async def grow(self, store: Store) -> None:
         """Fetches the neighbourhood, step by step where the mass goes, and walks over it."""
-        stepped: set[str] = set()
+        most = max(MIN_DEGREE, int(self.weights.max_share * self.total))
         seen: set[str] = set()
-        frontier, asked = list(self.seeds), list(self.asked)
-        for _ in range(self.weights.steps // 2):
-            self._add(await store.mentions(chunk_ids=frontier))
-            seen.update(frontier)
+        stepped: set[str] = set()
+        passages, entities = list(self.seeds), list(self.asked)
+        for _ in range(_ROUNDS):
+            self._name(await store.neighbours(chunk_ids=passages), most)
+            seen.update(passages)
             self._walk()
-            heavy = _heaviest(self.entities, self.weights.entities, stepped)
-            entities = list(dict.fromkeys([*heavy, *asked]))
-            await self._step(store, entities)
+            entities += self._affordable(stepped.union(entities))
+            self._mention(await store.neighbours(entity_ids=entities, most=most))
             stepped.update(entities)
             self._walk()
-            frontier, asked = _heaviest(self.passages, self.weights.passages, seen), []
-        for entity in self._entity_at.keys() - stepped:
-            self._degrees[entity] = 0  # its passages are not known, so it leads nowhere
+            passages, entities = _heaviest(self.passages, self.weights.passages, seen), []
+        self._forget(stepped)
         self._walk()
 
-    @property
-    def mentions(self) -> list[Mention]:
-        """The edges that the walk went over."""
-        return [m for m in self._mentions if self._degrees.get(m.entity_id, _UNKNOWN_DEGREE) > 1]
+    def _affordable(self, stepped: set[str]) -> list[str]:
+        """The heaviest entities that are not stepped from yet, as long as their passages are not too many."""
+        chosen, cost = [], 0
+        for entity in _heaviest(self.entities, self.weights.entities, stepped):
+            cost += self._degrees.get(entity, 0)
+            if cost <= self.weights.edges:
+                chosen.append(entity)
+            else:
+                cost -= self._degrees.get(entity, 0)
+        return chosen
 
-    async def _step(self, store: Store, entities: Sequence[str]) -> None:
-        """Steps from entities to all their passages; those in too many, or in one only, lead nowhere."""
-        most = max(MIN_DEGREE, int(self.weights.max_share * self.total))
-        found = await store.mentions(entity_ids=entities, max_degree=most)
-        around: dict[str, set[str]] = {entity: set() for entity in entities}
-        for mention in found:
-            around[mention.entity_id].add(mention.chunk_id)
-        self._degrees.update({entity: len(chunks) for entity, chunks in around.items()})
-        self._add(m for m in found if self._degrees[m.entity_id] > 1)
+    def _name(self, found: Mapping[str, tuple[Neighbour, ...]], most: int) -> None:
+        """Adds what passages name; an entity in too many of them, or in one only, leads nowhere."""
+        for chunk_id, entities in found.items():
+            for entity in entities:
+                if 1 < entity.degree <= most:
+                    self._degrees[entity.id] = entity.degree
+                    self._factors.setdefault(entity.id, self._factor(entity.id, entity.degree, entity.label))
+                    self._add(Edge(chunk_id, entity.id, entity.title, entity.start))
 
-    def _add(self, mentions: Iterable[Mention]) -> None:
-        """Adds edges; a passage and an entity have one, and a title goes before a mention."""
-        for mention in mentions:
-            key = (mention.chunk_id, mention.entity_id)
-            at = self._edges.setdefault(key, len(self._mentions))
-            if at < len(self._mentions):
-                if mention.kind == "title":
-                    self._mentions[at] = mention
-                continue
-            self._mentions.append(mention)
-            passage = self._passage_at.setdefault(mention.chunk_id, len(self._passage_at))
-            entity = self._entity_at.setdefault(mention.entity_id, len(self._entity_at))
-            self._rows.append((passage, entity))
+    def _mention(self, found: Mapping[str, tuple[Neighbour, ...]]) -> None:
+        """Adds where entities are named."""
+        for entity_id, chunks in found.items():
+            if len(chunks) > 1:
+                self._factors.setdefault(entity_id, self._factor(entity_id, len(chunks), ""))
+                for chunk in chunks:
+                    self._add(Edge(chunk.id, entity_id, chunk.title, chunk.start))
+
+    def _factor(self, entity_id: str, degree: int, label: str) -> float:
+        """What makes an entity telling: it is rare, of a telling kind, and not what is known already."""
+        known = self.weights.asked if entity_id in self.asked else 1.0
+        return known * self.weights.labels.get(label, 1.0) * math.sqrt(rarity(degree, self.total))
+
+    def _add(self, edge: Edge) -> None:
+        key = (edge.chunk_id, edge.entity_id)
+        if key in self.edges:
+            return
+        self.edges[key] = edge
+        weights = self.weights
+        out = self._factors[edge.entity_id] * math.exp(weights.sentence * self.fit(edge))
+        self._rows.append(self._passage_at.setdefault(edge.chunk_id, len(self._passage_at)))
+        self._columns.append(self._entity_at.setdefault(edge.entity_id, len(self._entity_at)))
+        self._out.append(out * (weights.title if edge.title else 1.0))
+        self._back.append(weights.back(edge))
+
+    def _forget(self, stepped: set[str]) -> None:
+        """Leaves out entities that were not stepped from: where else they stand is not known."""
+        kept = [i for i, edge in enumerate(self.edges.values()) if edge.entity_id in stepped]
+        self._rows = [self._rows[i] for i in kept]
+        self._columns = [self._columns[i] for i in kept]
+        self._out = [self._out[i] for i in kept]
+        self._back = [self._back[i] for i in kept]
+        self.edges = {key: edge for key, edge in self.edges.items() if edge.entity_id in stepped}
 
     def _walk(self) -> None:
         """Walks over what is there; sets the mass of passages and of entities."""
-        rows = np.array(self._rows, dtype=np.int64).reshape(-1, 2)
-        degrees = np.array([self._degrees.get(e, _UNKNOWN_DEGREE) for e in self._entity_at], dtype=np.float64)
-        titles = np.array([m.kind == "title" for m in self._mentions], dtype=bool)
-        weights, entities = self.weights, rows[:, 1]
-        leads = (degrees > 1)[entities]
-        known = np.where(np.arange(len(degrees)) < len(self.asked), weights.asked, 1.0)
-        out = (np.sqrt(_rarities(degrees, self.total)) * known)[entities]
-        graph = ranking.Bipartite(
-            passages=rows[:, 0],
-            entities=entities,
-            out=out * np.where(titles, weights.title, 1.0) * leads,
-            back=np.where(titles, weights.title_back, 1.0) * leads,
-            n_passages=len(self._passage_at),
-            n_entities=len(self._entity_at),
-        )
         walked = ranking.walk(
-            graph,
+            ranking.Bipartite(
+                passages=np.array(self._rows, dtype=np.int64),
+                entities=np.array(self._columns, dtype=np.int64),
+                out=np.array(self._out, dtype=np.float64),
+                back=np.array(self._back, dtype=np.float64),
+                n_passages=len(self._passage_at),
+                n_entities=len(self._entity_at),
+            ),
             _padded(self.seeds.values(), len(self._passage_at)),
             _padded(self.asked.values(), len(self._entity_at)),
-            proceed=weights.proceed,
-            steps=weights.steps,
+            proceed=self.weights.proceed,
+            steps=self.weights.steps,
         )
         self.passages = dict(zip(self._passage_at, walked[0].tolist(), strict=True))
         self.entities = dict(zip(self._entity_at, walked[1].tolist(), strict=True))
 
+    def links(self, passages: Iterable[str]) -> dict[str, dict[str, float]]:
+        """How strongly some passages are tied to their entities, 0..1: by title, or less by a mention."""
+        tied: dict[str, dict[str, float]] = {passage: {} for passage in passages}
+        for edge in self.edges.values():
+            if edge.chunk_id in tied:
+                strength = self._factors[edge.entity_id] ** 2 * (1.0 if edge.title else _MENTIONED)
+                tied[edge.chunk_id][edge.entity_id] = strength
+        return tied
+
 
 def rarity(degree: int, total: int) -> float:
     """Inverse document frequency scaled to 0..1."""
-    return float(_rarities(np.array([degree], dtype=np.float64), total)[0])
-
-
-def _rarities(degrees: ranking.Floats, total: int) -> ranking.Floats:
-    scaled: ranking.Floats = np.log1p(total / (degrees + 0.5)) / np.log1p(total / 0.5)
-    return scaled
+    return math.log1p(total / (degree + 0.5)) / math.log1p(total / 0.5)
 
 
 def _padded(values: Iterable[float], size: int) -> ranking.Floats:
@@ -179,5 +230,5 @@ def _padded(values: Iterable[float], size: int) -> ranking.Floats:
 
 
 def _heaviest(mass: Mapping[str, float], most: int, seen: set[str]) -> list[str]:
-    ranked = sorted((item for item in mass if item not in seen), key=lambda item: (-mass[item], item))
-    return ranked[:most]
+    left = ((-value, item) for item, value in mass.items() if item not in seen and value > 0)
+    return [item for _, item in heapq.nsmallest(most, left)]

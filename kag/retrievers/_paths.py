@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kag import text
+from kag.knowledge_bases.base import TripletSearch
 from kag.knowledge_bases.knowledge_base import KnowledgeBase
-from kag.knowledge_bases.records import Chunk, Document, Entity, Mention, Record, Relation
-from kag.retrievers._neighbourhood import Neighbourhood
+from kag.knowledge_bases.records import Chunk, Document, Entity, Record, Relation
+from kag.retrievers._neighbourhood import Edge, Neighbourhood
 from kag.retrievers.base import Step
 
 _LONGEST_QUOTE = 300  # characters
 _MOST_LINKS = 3
-_MOST_FACTS = 400
+_MOST_FACTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Explained:
 class Link:
     """One step of a path: an entity that a passage names (or the question: None) leads to another passage."""
 
-    source: Mention | None
-    target: Mention
+    source: Edge | None
+    target: Edge
 
 
 async def explain(
@@ -58,17 +60,20 @@ async def explain(
         if chain
     }
     entities = tuple(r for r in records.values() if isinstance(r, Entity))
-    return Explained(paths, entities, await _facts(base, entities, frozenset(found)))
+    return Explained(paths, entities, await facts_between(base, entities, frozenset(found)))
 
 
-async def _facts(
+async def facts_between(
     base: KnowledgeBase, entities: Sequence[Entity], found: frozenset[str]
 ) -> tuple[Relation, ...]:
     """The relations that the found passages support and that touch an entity of the paths."""
     if not entities:
         return ()
-    around = await base.store.expand([e.id for e in entities], hops=1, limit=_MOST_FACTS)
-    return tuple(r for r in around.relations if any(s.chunk_id in found for s in r.support))
+    collections = tuple({e.collection for e in entities})
+    search = TripletSearch(collections, chunk_ids=tuple(found), limit=_MOST_FACTS)
+    named = {e.id for e in entities}
+    stated = await base.store.triplets(search)
+    return tuple(r for r in stated if r.subject_id in named or r.object_id in named)
 
 
 class _Links:
@@ -76,11 +81,11 @@ class _Links:
 
     def __init__(self, graph: Neighbourhood) -> None:
         self.graph = graph
-        self.of_passage: dict[str, list[Mention]] = {}
-        self.of_entity: dict[str, list[Mention]] = {}
-        for mention in graph.mentions:
-            self.of_passage.setdefault(mention.chunk_id, []).append(mention)
-            self.of_entity.setdefault(mention.entity_id, []).append(mention)
+        self.of_passage: dict[str, list[Edge]] = {}
+        self.of_entity: dict[str, list[Edge]] = {}
+        for edge in graph.edges.values():
+            self.of_passage.setdefault(edge.chunk_id, []).append(edge)
+            self.of_entity.setdefault(edge.entity_id, []).append(edge)
 
     def chain(self, passage: str) -> list[Link]:
         """Links from the question to a passage; empty where words or vectors alone found it."""
@@ -108,7 +113,7 @@ class _Links:
                 ways.append((mass, entity, Link(source, target)))
         return max(ways, key=lambda way: way[:2])[2] if ways else None
 
-    def _source(self, entity: str, passage: str, known: set[str]) -> Mention | None:
+    def _source(self, entity: str, passage: str, known: set[str]) -> Edge | None:
         """The passage with most mass that names an entity; into a seed, only a better seed leads."""
         seeds, mass = self.graph.seeds, self.graph.passages
         others = [m for m in self.of_entity[entity] if m.chunk_id not in known]
@@ -116,10 +121,10 @@ class _Links:
             others = [m for m in others if seeds.get(m.chunk_id, 0.0) > seeds[passage]]
         return max(others, key=lambda m: (mass.get(m.chunk_id, 0.0), m.chunk_id), default=None)
 
-    def _share(self, mention: Mention) -> float:
-        """The share of its mass that the entity passes on to the mention's passage."""
-        weight = self.graph.weights.back(mention)
-        return weight / sum(self.graph.weights.back(m) for m in self.of_entity[mention.entity_id])
+    def _share(self, edge: Edge) -> float:
+        """The share of its mass that the entity passes on to the edge's passage."""
+        weights = self.graph.weights
+        return weights.back(edge) / sum(weights.back(other) for other in self.of_entity[edge.entity_id])
 
 
 def _steps(link: Link, known: Mapping[str, Record]) -> list[Step]:
@@ -138,8 +143,8 @@ def _steps(link: Link, known: Mapping[str, Record]) -> list[Step]:
     return steps
 
 
-def _passage(mention: Mention, known: Mapping[str, Record]) -> Chunk | None:
-    chunk = known.get(mention.chunk_id)
+def _passage(edge: Edge, known: Mapping[str, Record]) -> Chunk | None:
+    chunk = known.get(edge.chunk_id)
     return chunk if isinstance(chunk, Chunk) else None
 
 
@@ -150,14 +155,19 @@ def _title(chunk: Chunk, known: Mapping[str, Record]) -> str:
     return f"{title} › {section}" if section and section != title else title
 
 
-def _edge(mention: Mention, chunk: Chunk) -> tuple[str, str]:
+def _edge(edge: Edge, chunk: Chunk) -> tuple[str, str]:
     """How a passage is tied to an entity, and the sentence that does it."""
-    if mention.kind == "title":
+    if edge.title:
         return "is titled", ""
-    for start, end in text.sentences(chunk.text):
-        if start <= mention.start < end:
-            return "mentions", _shortened(chunk.text[start:end], mention.start - start)
+    for start, end in _sentences(chunk.text):
+        if start <= edge.start < end:
+            return "mentions", _shortened(chunk.text[start:end], edge.start - start)
     return "mentions", ""
+
+
+@lru_cache(maxsize=2_000)
+def _sentences(passage: str) -> tuple[text.Span, ...]:
+    return tuple(text.sentences(passage))
 
 
 def _shortened(sentence: str, at: int) -> str:

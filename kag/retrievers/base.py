@@ -9,6 +9,7 @@ from kag.knowledge_bases.records import Chunk, Entity, Relation
 
 Mode = Literal["hybrid", "vector", "keyword", "graph"]
 StepKind = Literal["query", "passage", "entity"]
+MAX_K = 200
 MODES: tuple[Mode, ...] = ("hybrid", "vector", "keyword", "graph")
 
 

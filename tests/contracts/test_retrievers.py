@@ -1,4 +1,8 @@
-"""What every way of searching keeps to, on a real store with real embeddings."""
+"""What every way of searching keeps to, on a real store with real embeddings.
+
+First the searches that commands and tools use, by mode; the modules of programs are in
+`test_retriever_modules.py`.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
