@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 from kag.data_models.json_data_model import JsonDataModel
@@ -25,9 +25,10 @@ from kag.saving import (
     to_json,
 )
 from kag.schema import Schema, contains
+from kag.training.trainer import Trainer
 
 
-class Program(Module):
+class Program(Trainer):
     """Modules composed into one, which runs, trains and is saved as a whole.
 
     There are four ways to make one: from a graph, as here; `Sequential`; a subclass with `call`; a subclass
@@ -53,9 +54,6 @@ class Program(Module):
         >>> (await program(Query(query="What is the capital of France?"))).get("answer")
         'Paris'
     """
-
-    training: Mapping[str, Any] | None = None
-    """Compile settings and optimizer state; saved and loaded with the program."""
 
     max_concurrency: int | None = None
     """At most so many modules of the graph run at a time in one call; None for no limit."""

@@ -20,6 +20,7 @@ from kag.errors import (
     StructuredOutputError,
 )
 from kag.graph.recording import refuse_while_recording
+from kag.language_models.usage import Usage
 from kag.schema import Schema, copy_json
 from kag.schema.sample import sample
 from kag.schema.values import Json
@@ -66,6 +67,7 @@ class ScriptedLanguageModel:
         self.model = model
         self.calls: list[ModelCall] = []
         self.cumulated_cost = 0.0
+        self.usage = Usage()
         self._script = script
 
     async def __call__(
@@ -79,6 +81,7 @@ class ScriptedLanguageModel:
         refuse_while_recording("A language model", LanguageModelError)
         call = ModelCall([copy_json(dict(m)) for m in messages], dict(schema) if schema else None, options)
         self.calls.append(call)
+        self.usage.add(calls=1)
         answer = self._next(call)
         if isinstance(answer, Exception):
             raise answer

@@ -18,6 +18,7 @@ UNKNOWN = frozenset({
     "patternProperties", "propertyNames", "contains", "minContains", "maxContains",
     "unevaluatedProperties", "unevaluatedItems", "discriminator", "contentEncoding", "contentMediaType",
     "deprecated", "readOnly", "writeOnly", "$schema", "$id", "$comment",
+    "key", "merge",  # what fields of entity models say of identity and merging
 })  # fmt: skip
 BOUNDS = frozenset({
     "minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minProperties",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 _phase: ContextVar[str] = ContextVar("kag_phase", default="inference")
+_meters: ContextVar[tuple[Usage, ...]] = ContextVar("kag_meters", default=())
 
 
 @contextmanager
@@ -25,6 +26,23 @@ def phase(name: str) -> Iterator[None]:
         yield
     finally:
         _phase.reset(token)
+
+
+@contextmanager
+def metered(meter: Usage) -> Iterator[Usage]:
+    """Counts the calls within it, of whatever language model, in one more place; meters may be nested.
+
+    Example:
+        >>> with metered(Usage()) as meter:
+        ...     await program(Query(query="What is the capital of France?"))
+        >>> meter.calls
+        1
+    """
+    token = _meters.set((*_meters.get(), meter))
+    try:
+        yield meter
+    finally:
+        _meters.reset(token)
 
 
 def current_phase() -> str:
@@ -71,11 +89,16 @@ class Usage:
     phases: dict[str, Usage] = field(default_factory=dict, repr=False)
 
     def add(self, **amounts: float) -> None:
-        """Adds to counters, here and in the current phase.
+        """Adds to counters: here, in the current phase, and in the meters around the call.
 
         Args:
             amounts: Counter name to what is added.
         """
+        for usage in (self, *_meters.get()):
+            usage.count(amounts)
+
+    def count(self, amounts: Mapping[str, float]) -> None:
+        """Adds to counters, here and in the current phase only."""
         name = _phase.get()
         part = self.phases.get(name)
         if part is None:
