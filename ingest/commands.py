@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(ingest)
     app.command()(reembed)
+    console.group(app, "graph", "Draw the graph, or bring facts into it.").command("import")(import_triples)
 
 
 def ingest(
@@ -67,6 +68,7 @@ def ingest(
     extractor_made = make_extractor(settings.load(flags))
 
     async def work(base: KnowledgeBase, chosen: Settings) -> Report:
+        from ingest.extractors import llm
         from ingest.pipeline import Pipeline
 
         pipeline = Pipeline(
@@ -75,6 +77,7 @@ def ingest(
             chunk_characters=chosen.chunk_characters,
             jobs=chosen.jobs,
             max_bytes=chosen.max_megabytes * 1_000_000,
+            reviewer=extractor_made.language_model if isinstance(extractor_made, llm.Extractor) else None,
         )
         with display.progress(failures=as_json) as progress:
             return await pipeline.run(
@@ -145,3 +148,44 @@ def reembed(
     if embedding_folder:
         text += f'\nFor the other commands, add to kag.toml: embedding_folder = "{embedding_folder}"'
     console.emit(space, None if as_json else text)
+
+
+def import_triples(
+    corpus: Annotated[
+        Path, typer.Argument(help="JSON lines of passages: id, title, text.", show_default=False)
+    ],
+    triples: Annotated[Path, typer.Argument(help="JSON lines of facts: id, triples.", show_default=False)],
+    store: console.Store = None,
+    collection: console.Collection = None,
+    embedding_model: console.EmbeddingModel = None,
+    embedding_folder: console.EmbeddingFolder = None,
+    as_json: console.AsJson = False,
+) -> None:
+    """Put passages in, with facts that were extracted elsewhere; mentions are found as by `kag ingest`."""
+    from ingest.triples import GivenTriples, read_triples
+
+    flags = {
+        "store": store,
+        "collection": collection,
+        "embedding_model": embedding_model,
+        "embedding_folder": embedding_folder,
+    }
+    something_to_read([corpus])
+    extractor = GivenTriples(read_triples(triples))
+
+    async def work(base: KnowledgeBase, chosen: Settings) -> Report:
+        from ingest.pipeline import Pipeline
+
+        pipeline = Pipeline(
+            base,
+            extractor=extractor,
+            chunk_characters=chosen.chunk_characters,
+            jobs=chosen.jobs,
+            max_bytes=chosen.max_megabytes * 1_000_000,
+        )
+        with display.progress(failures=as_json) as progress:
+            return await pipeline.run(corpus, progress=progress)
+
+    report = console.with_store(flags, work, create=True)
+    console.emit(display.as_data(report), None if as_json else display.as_text(report))
+    raise typer.Exit(display.exit_code(report))

@@ -69,6 +69,9 @@ def as_data(report: Report) -> dict[str, Any]:
         "extractor": report.extractor,
         "embedding_model": report.embedding_model,
         "seconds": round(report.seconds, 3),
+        "merged": sum(len(r.written.moves) for r in report.results if r.written),
+        "review": report.review,
+        "not_covered_by_embeddings": report.foreign,
         "documents": report.results,
     }
 
@@ -83,6 +86,12 @@ def as_text(report: Report) -> str:
         "relations (per document; shared ones are one in the graph)",
         f"extractor: {report.extractor}; embeddings: {report.embedding_model or 'none'}",
     ]
+    lines += _resolution(report)
+    lines += [
+        f"warning: {n} documents are in {language!r}, which {report.embedding_model} was not made for; words "
+        "find them, meaning may not. Use a multilingual model (--embedding-model), then `kag reembed`."
+        for language, n in sorted(report.foreign.items())
+    ]
     if counts["dropped_quotes"]:
         lines.append(f"dropped: {counts['dropped_quotes']} statements whose quote is not in the text")
     lines += [_failure(r) for r in report.failures]
@@ -92,6 +101,24 @@ def as_text(report: Report) -> str:
         for r in _partly(report)
     ]
     return "\n".join(lines)
+
+
+def _resolution(report: Report) -> list[str]:
+    """What became of names that may mean the same thing."""
+    written = [r.written for r in report.results if r.written]
+    merged, queued = sum(len(w.moves) for w in written), sum(w.entities_queued for w in written)
+    lines = []
+    if merged or queued:
+        lines.append(
+            f"names: {merged} became another form of a known entity, {queued} pairs are in doubt "
+            "(`kag entities duplicates` shows them)"
+        )
+    if report.review and report.review.asked:
+        asked = report.review
+        lines.append(
+            f"model: of {asked.asked} pairs in doubt {asked.same} are one, {asked.different} are not"
+        )
+    return lines
 
 
 def _skipped(report: Report) -> Counter[str]:

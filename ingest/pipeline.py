@@ -21,13 +21,16 @@ from ingest.chunkers import structure
 from ingest.extractors.base import Extraction, Extractor
 from ingest.readers.base import Reading
 from ingest.report import Progress, Report, Result
+from ingest.review import review
 from kag.errors import EmbeddingMismatchError, IngestError, ReadError
 from kag.knowledge_bases.base import Space
 from kag.knowledge_bases.knowledge_base import KnowledgeBase
 from kag.knowledge_bases.records import Chunk, Document, DocumentChange, chunk_id, document_id
+from kag.language import language_of
 
 if TYPE_CHECKING:
     from ingest.chunkers.base import Chunker, Passage
+    from ingest.extractors.llm import Model
 
 _BATCH = 64  # chunks that are embedded together
 _RECIPE = "recipe"
@@ -52,6 +55,7 @@ class Pipeline:
         chunk_characters: Longest passage.
         jobs: How many documents are extracted at once.
         max_bytes: Largest file that is read.
+        reviewer: A language model that decides, at the end, which open pairs of names mean one thing.
 
     Example:
         ```python
@@ -69,6 +73,7 @@ class Pipeline:
         chunk_characters: int = 1200,
         jobs: int = 4,
         max_bytes: int = 100_000_000,
+        reviewer: Model | None = None,
     ) -> None:
         if extractor is None:
             from ingest.extractors.local import Extractor as Local
@@ -79,6 +84,7 @@ class Pipeline:
         self.chunker = chunker or structure
         self.chunk_characters = chunk_characters
         self.max_bytes = max_bytes
+        self.reviewer = reviewer
         self._turn = asyncio.Semaphore(jobs)
 
     async def run(
@@ -128,6 +134,10 @@ class Pipeline:
                 await self._write(batch, space, report, record)
                 batch = []
         await self._write(batch, space, report, record)
+        if self.reviewer is not None:
+            report.review = await review(
+                self.knowledge_base.store, self.reviewer, (self.knowledge_base.collection,)
+            )
         report.seconds = time.monotonic() - started
         return report
 
@@ -175,11 +185,11 @@ class Pipeline:
             content_hash=reading.content_hash,
             text=reading.text,
             ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            metadata={**reading.metadata, _RECIPE: self._recipe()},
+            metadata={**_language(reading), **reading.metadata, _RECIPE: self._recipe()},
         )
         before = (await self.knowledge_base.store.get([document.id])).get(document.id)
         if isinstance(before, Document) and _same(before, document):
-            return Result(document.uri, "unchanged", document.title)
+            return Result(document.uri, "unchanged", document.title, language=_told(document))
         passages = await asyncio.to_thread(
             self.chunker.split, reading, max_characters=self.chunk_characters, overlap=0
         )
@@ -242,6 +252,7 @@ class Pipeline:
             relations=len(extraction.relations),
             dropped_quotes=extraction.dropped_quotes,
             failed_chunks=extraction.failed_chunks,
+            language=_told(document),
             written=written,
         )
 
@@ -289,6 +300,17 @@ def _chunks(document: Document, passages: Sequence[Passage]) -> Iterator[Chunk]:
             page=passage.page,
             headings=passage.headings,
         )
+
+
+def _language(reading: Reading) -> dict[str, str]:
+    """The language of a text, where it is clear; what the file itself says goes before it."""
+    language = language_of(reading.text)
+    return {"language": language} if language else {}
+
+
+def _told(document: Document) -> str:
+    """The language of a document, without its region."""
+    return str(document.metadata.get("language", "")).partition("-")[0].lower()
 
 
 def _same(before: Document, after: Document) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ingest.review import Review
 from kag.knowledge_bases.base import UpsertReport
+from kag.language import covers
 
 State = Literal["stored", "unchanged", "failed", "skipped"]
 
@@ -28,6 +30,7 @@ class Result:
         failed_chunks: Chunk id and reason, where extraction failed for a passage (the passage itself is
             stored).
         reason: Why it failed or was skipped, and what to do.
+        language: What it is written in, such as `en`; empty where that is not clear.
         written: The store's own report.
     """
 
@@ -40,6 +43,7 @@ class Result:
     dropped_quotes: int = 0
     failed_chunks: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+    language: str = ""
     written: UpsertReport | None = None
 
 
@@ -49,12 +53,13 @@ Progress = Callable[[Result, int], None]
 
 @dataclass(slots=True)
 class Report:
-    """The results of one run, and what it ran with."""
+    """The results of one run, and what it ran with; `review` is what a model decided about open pairs."""
 
     extractor: str
     embedding_model: str
     results: list[Result] = field(default_factory=list)
     seconds: float = 0.0
+    review: Review | None = None
 
     def counts(self) -> dict[str, int]:
         """Documents by state, and the sums over them."""
@@ -70,6 +75,12 @@ class Report:
             "dropped_quotes": sum(r.dropped_quotes for r in self.results),
             "failed_chunks": sum(len(r.failed_chunks) for r in self.results),
         }
+
+    @property
+    def foreign(self) -> dict[str, int]:
+        """Documents in languages that the embedding model was not made for, by language."""
+        languages = (r.language for r in self.results if r.state in ("stored", "unchanged"))
+        return dict(Counter(one for one in languages if covers(self.embedding_model, one) is False))
 
     @property
     def failures(self) -> list[Result]:

@@ -41,7 +41,7 @@ def facts(extraction: Extraction) -> set[tuple[str, str, str]]:
         ("The tools are an iPhone, C++ and AT&T lines.", {"iPhone", "C++", "AT&T"}),
         (
             "Then Dr. Alan Turing met President Abraham Lincoln.",
-            {"Alan Turing", "President Abraham Lincoln", "Abraham Lincoln"},
+            {"Alan Turing", "Abraham Lincoln"},
         ),
         ("He saw Tim Burton's Batman.", {"Tim Burton", "Batman"}),
         ('He saw "Deliver Us from Evil" there.', {"Deliver Us from Evil"}),
@@ -49,7 +49,7 @@ def facts(extraction: Extraction) -> set[tuple[str, str, str]]:
         ("He joined the Institute for Advanced Study.", {"Institute for Advanced Study"}),
         ("She knew Alexander the Great and Éva Székely.", {"Alexander the Great", "Éva Székely"}),
         ("The Boston-based band met Sammy Davis, Jr. there.", {"Boston", "Sammy Davis, Jr."}),
-        ("The planet met King George V.", {"King George V", "George V"}),
+        ("The planet met King George V.", {"George V"}),
     ],
 )
 async def test_names_are_found_whole_and_with_their_parts(text: str, names: set[str]) -> None:
@@ -112,7 +112,7 @@ async def test_an_acronym_is_an_alias_of_what_it_stands_for() -> None:
     assert "WHO" in long.aliases
     spans = [text[m.start : m.end] for m in extraction.mentions if m.entity_id == long.id]
     assert spans.count("WHO") == 2
-    assert "WHO" in found(extraction, "Name"), "documents that only use the acronym meet in its own entity"
+    assert found(extraction, "Name") == {"World Health Organization"}, "both forms are one entity"
 
 
 async def test_dates_have_one_form_and_measures_are_no_years() -> None:
@@ -228,3 +228,21 @@ async def test_a_code_fence_cut_by_a_chunk_border_stays_code() -> None:
         for order, (a, b) in enumerate([(0, cut), (cut, len(text))])
     ]
     assert found(await Extractor().extract(document, chunks), "Name") == {"Ada Lovelace"}
+
+
+async def test_a_surname_alone_is_the_person_that_the_document_names_in_full() -> None:
+    text = "Marie Curie was born in Warsaw. Later Curie moved to Paris, where Curie met Pierre Janet."
+    extraction = await extract(text)
+    assert found(extraction, "Name") == {"Marie Curie", "Warsaw", "Paris", "Pierre Janet"}
+    curie = next(entity for entity in extraction.entities if entity.name == "Marie Curie")
+    assert "Curie" in curie.aliases
+    spans = [text[m.start : m.end] for m in extraction.mentions if m.entity_id == curie.id and m.end]
+    assert spans.count("Curie") == 2
+    assert {
+        s.quote for r in extraction.relations if curie.id in (r.subject_id, r.object_id) for s in r.support
+    }
+
+
+async def test_a_surname_that_two_people_bear_stays_a_name_of_its_own() -> None:
+    text = "Marie Curie and Pierre Curie worked there. Later Curie moved to Paris."
+    assert {"Marie Curie", "Pierre Curie", "Curie"} <= found(await extract(text), "Name")
