@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check check-all bench models clean
+.PHONY: demo test check check-all bench models neo4j clean
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,9 @@ bench: $(VENV)/.dev          ## the benchmarks' tables
 
 models: $(VENV)/.dev         ## small real models, for tests and benchmarks
 	$(BIN)/python scripts/fetch-test-models --with-runtime
+
+neo4j:                       ## a real Neo4j on loopback, without Docker; prints its URI, ends with Ctrl-C
+	$(PYTHON) scripts/neo4j-for-tests run
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache demo-out

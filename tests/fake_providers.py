@@ -68,6 +68,7 @@ class FakeProvider:
         self.hanging = asyncio.Event()
         self.answer: Callable[[Json], str] = lambda body: "Paris"  # where no schema is asked for
         self.fixed: str | None = None  # the answer to everything, schema or not
+        self.script: Callable[[Json], str] | None = None  # the same, made of the request's body
         self.echo = False  # answers {"echo": "number-7"} to what mentions number-7, and keeps no requests
         self.tokens = (10, 5)
         self.told: dict[str, Json] = {}

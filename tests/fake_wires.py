@@ -284,6 +284,8 @@ class OpenAIWire:
         if self.fake.echo:
             found = [re.search(r"number-\d+", str(message.get("content"))) for message in body["messages"]]
             return json.dumps({"echo": next(match[0] for match in found if match)})
+        if self.fake.script is not None:
+            return self.fake.script(body)
         return text if self.fake.fixed is None else self.fake.fixed
 
     @staticmethod

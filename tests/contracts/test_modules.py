@@ -6,7 +6,8 @@ A module that needs an argument of a new kind gets it in `ARGUMENTS`, by the nam
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +20,12 @@ from kag.data_models.symbolic import SymbolicDataModel
 from kag.data_models.variable import Trial
 from kag.errors import KagError, LanguageModelError
 from kag.graph.structure import leaves, leaves_like
+from kag.knowledge_bases.knowledge_base import KnowledgeBase
 from kag.module import Module
 from kag.modules.generator import Generator
 from kag.modules.input import Input
 from kag.program import Program
-from kag.testing import ScriptedLanguageModel
+from kag.testing import FakeEmbeddingModel, ScriptedLanguageModel, sample_graph
 
 
 class Query(DataModel):
@@ -57,8 +59,13 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
         Generator(data_model=Answer, language_model=lm, name=name) for name in ("one", "two")
     ],
     "tool": lambda lm: Echo(),
+    "embedding_model": lambda lm: FakeEmbeddingModel(),
+    "knowledge_base": lambda lm: STORES[-1],
 }
+STORES: list[KnowledgeBase] = []  # that of the test
 TAKES_A_LIST = {"And", "Or", "Xor", "Concat"}
+TAKES_KNOWLEDGE = {"EmbedKnowledge", "UpdateKnowledge"}
+WRITES = {"UpdateKnowledge"}  # so that a second call has nothing left to do
 
 
 def found() -> Iterator[type[Module]]:
@@ -86,12 +93,30 @@ def make(kind: type[Module], lm: Any = None, **more: Any) -> Module:
 
 
 def given(kind: type[Module]) -> Any:
+    if kind.__name__ in TAKES_KNOWLEDGE:
+        return sample_graph()
     return [Query(query="a"), Query(query="b")] if kind.__name__ in TAKES_A_LIST else Query(query="a")
 
 
 def recorded_inputs(kind: type[Module]) -> Any:
     value = given(kind)
+    if kind.__name__ in TAKES_KNOWLEDGE:
+        return Input(data_model=type(value))
     return [Input(data_model=Query) for _ in value] if isinstance(value, list) else Input(data_model=Query)
+
+
+async def settled(kind: type[Module], module: Module) -> Module:
+    """A module that gives the same from now on."""
+    if kind.__name__ in WRITES:
+        await module(given(kind))
+    return module
+
+
+@pytest.fixture(autouse=True)
+async def store(tmp_path: Path) -> AsyncIterator[None]:
+    STORES[:] = [KnowledgeBase(uri=tmp_path / "kb")]
+    yield
+    await STORES.pop().close()
 
 
 @pytest.fixture(params=MODULES, ids=lambda kind: kind.__name__)
@@ -148,7 +173,7 @@ async def test_what_it_promises_on_symbols_it_keeps_on_values(kind: type[Module]
 
 
 async def test_a_call_gives_the_same_alone_and_in_a_graph(kind: type[Module]) -> None:
-    module = make(kind)
+    module = await settled(kind, make(kind))
     inputs = recorded_inputs(kind)
     program = Program(inputs=inputs, outputs=await module(inputs))
     assert list(leaves(await module(given(kind)))) == list(leaves(await program(given(kind))))
@@ -166,7 +191,7 @@ async def test_a_branch_that_is_not_taken_is_none_and_asks_no_model(kind: type[M
 
 
 async def test_a_config_gives_an_equal_module(kind: type[Module]) -> None:
-    module = make(kind)
+    module = await settled(kind, make(kind))
     twin = kind.from_config(module.get_config())
     assert (twin.name, twin.description, twin.trainable) == (
         module.name,
